@@ -1,0 +1,172 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { parse } from "yaml";
+import { forwardsJsonSchema } from "./jsonschema.ts";
+import { parseForwards } from "./parse.ts";
+
+const FILE = { name: "forwards.yaml", folder: "/repo", home: "/home/ann" };
+const SCHEMA = forwardsJsonSchema();
+
+type Schema = ReturnType<typeof forwardsJsonSchema>;
+type Form = Schema | boolean;
+
+/** Whether a value fits, as far as the keywords go that our schema uses; any other keyword is an error of the test. */
+function fits(value: unknown, form: Form): boolean {
+  if (typeof form === "boolean") return form;
+  return Object.entries(form).every(([keyword, operand]) => {
+    const rule = RULES[keyword];
+    if (rule === undefined) throw new Error(`the test does not know the keyword ${keyword}`);
+    return rule(value, operand as never, form);
+  });
+}
+
+const isMap = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+const typeOf = (value: unknown): string => {
+  if (value === null) return "null";
+  return Array.isArray(value) ? "array" : typeof value;
+};
+const fitsType = (value: unknown, type: string): boolean =>
+  type === typeOf(value) || (type === "integer" && Number.isInteger(value));
+
+const RULES: Record<string, (value: unknown, operand: never, form: Schema) => boolean> = {
+  ...Object.fromEntries(
+    ["$schema", "title", "description", "examples"].map((keyword) => [keyword, () => true]),
+  ),
+  type: (value, type: string | string[]) => [type].flat().some((one) => fitsType(value, one)),
+  const: (value, wanted: unknown) => value === wanted,
+  enum: (value, wanted: unknown[]) => wanted.includes(value),
+  pattern: (value, pattern: string) => typeof value !== "string" || new RegExp(pattern).test(value),
+  minLength: (value, length: number) => typeof value !== "string" || value.length >= length,
+  minimum: (value, least: number) => typeof value !== "number" || value >= least,
+  maximum: (value, most: number) => typeof value !== "number" || value <= most,
+  items: (value, item: Form) => !Array.isArray(value) || value.every((one) => fits(one, item)),
+  minItems: (value, count: number) => !Array.isArray(value) || value.length >= count,
+  anyOf: (value, forms: Form[]) => forms.some((one) => fits(value, one)),
+  required: (value, keys: string[]) => !isMap(value) || keys.every((key) => Object.hasOwn(value, key)),
+  properties: (value, forms: Record<string, Form>) =>
+    !isMap(value) ||
+    Object.entries(forms).every(([key, one]) => !Object.hasOwn(value, key) || fits(value[key], one)),
+  patternProperties: () => true,
+  propertyNames: (value, form: Form) => !isMap(value) || Object.keys(value).every((key) => fits(key, form)),
+  additionalProperties: (value, form: Form, whole) => {
+    const patterns = Object.keys(whole.patternProperties ?? {}).map((pattern) => new RegExp(pattern));
+    return (
+      !isMap(value) ||
+      Object.keys(value)
+        .filter(
+          (key) => !Object.hasOwn(whole.properties ?? {}, key) && !patterns.some((one) => one.test(key)),
+        )
+        .every((key) => fits(value[key], form))
+    );
+  },
+};
+
+test("the file in the repository is current: run `npx tsx scripts/schema.ts`", () => {
+  const file = readFileSync(new URL("../../schema/forwards.v1.json", import.meta.url), "utf8");
+  expect(file).toBe(`${JSON.stringify(SCHEMA, null, 2)}\n`);
+});
+
+test("every field has a description and says what it takes", () => {
+  const forwards = SCHEMA.properties?.["forwards"] as Schema;
+  const entry = (forwards.additionalProperties as Schema).anyOf?.[1] as Schema;
+  for (const one of [SCHEMA, SCHEMA.properties?.["defaults"] as Schema, entry]) {
+    for (const [field, form] of Object.entries(one.properties ?? {})) {
+      expect(form, field).toMatchObject({ description: expect.stringMatching(/.{10,}\.$/) as unknown });
+      expect(Object.keys(form as object).length, field).toBeGreaterThan(1);
+    }
+  }
+});
+
+describe("examples", () => {
+  test.each([
+    ["web-and-db", ["api", "db"]],
+    ["two-namespaces", ["api", "grafana", "admin", "payments"]],
+  ])("%s is right, without warnings, and fits the schema", (name, forwards) => {
+    const text = readFileSync(new URL(`../../examples/${name}/forwards.yaml`, import.meta.url), "utf8");
+    const result = parseForwards(text, FILE);
+    expect(result).toMatchObject({ kind: "valid", warnings: [] });
+    expect(result.kind === "valid" && result.project.forwards.map((each) => each.name)).toEqual(forwards);
+    expect(fits(parse(text), SCHEMA)).toBe(true);
+  });
+});
+
+/** What parser and schema must agree on: one entry of `forwards`. */
+const ENTRIES = {
+  right: [
+    '"8080:svc/api:http"',
+    "8080:api-x/svc/api:80/udp",
+    '"[::1]:8080:svc/api:http"',
+    '":sts/db-0:5432/tcp"',
+    '"localhost:auto:Deployment/api:80"',
+    '"127.0.0.1:8080:deployment.apps/api:80"',
+    '"8080:svc/api"',
+    "{ target: api, port: 8080 }",
+    "{ target: ns/svc/api, targetPort: '8080', local: '80', x-note: [1] }",
+    "{ target: { kind: statefulsets, name: db }, port: http, local: auto, bind: [::1, 127.0.0.1] }",
+    "{ target: { selector: app=web }, port: 8080, protocol: udp, required: false, description: '' }",
+    "{ target: { kind: pod, selector: { app: web } }, port: 8080, bind: null, context: null, namespace: null }",
+    "{ target: api, port: 8080, kubeconfig: ../k, protocol: null, required: null }",
+  ],
+  wrong: [
+    "8080",
+    '"8080:api"',
+    '"8080:svc/api:"',
+    '"8080:svc/api:80/sctp"',
+    '"a:svc/api:80"',
+    "[]",
+    "{}",
+    "{ target: svc/Api, port: 8080 }",
+    "{ target: a/b/c/d, port: 8080 }",
+    "{ target: {}, port: 8080 }",
+    "{ target: { kind: foo, name: x }, port: 8080 }",
+    "{ target: { kind: svc }, port: 8080 }",
+    "{ target: { selector: a, nam: b }, port: 8080 }",
+    "{ target: api, port: 0 }",
+    "{ target: api, port: 65536 }",
+    "{ target: api, port: Web, local: auto }",
+    "{ target: api, port: 8080, local: any }",
+    "{ target: api, port: 8080, bind: [] }",
+    "{ target: api, port: 8080, protocol: sctp }",
+    "{ target: api, port: 8080, required: yes }",
+    "{ target: api, port: 8080, namespace: Shop }",
+    "{ target: api, port: 8080, context: '' }",
+    "{ target: api, port: 8080, prot: udp }",
+    "{ target: api, port: null }",
+  ],
+};
+
+describe("the parser and the schema agree", () => {
+  test.each(ENTRIES.right)("that %s is right", (entry) => {
+    const text = `forwards:\n  a: ${entry}\n`;
+    expect(parseForwards(text, FILE).kind).toBe("valid");
+    expect(fits(parse(text), SCHEMA)).toBe(true);
+  });
+
+  test.each(ENTRIES.wrong)("that %s is wrong", (entry) => {
+    const text = `forwards:\n  a: ${entry}\n`;
+    expect(parseForwards(text, FILE).kind).toBe("invalid");
+    expect(fits(parse(text), SCHEMA)).toBe(false);
+  });
+
+  test.each([
+    ["version: 1", true],
+    ["version: 2", false],
+    ["name: shop", true],
+    ["name: Shop", false],
+    ["x-any: [1]", true],
+    ["any: 1", false],
+    ["defaults: { bind: 127.0.0.1, required: true }", true],
+    ["defaults: { local: 1 }", false],
+    ["context: ''", false],
+  ])("on %s at the top", (line, isRight) => {
+    const text = `${line}\nforwards: { a: "8080:svc/api:http" }\n`;
+    expect(parseForwards(text, FILE).kind).toBe(isRight ? "valid" : "invalid");
+    expect(fits(parse(text), SCHEMA)).toBe(isRight);
+  });
+
+  test.each([["forwards: { Api: null }"], ["name: shop"]])("that %s is wrong", (text) => {
+    expect(parseForwards(text, FILE).kind).toBe("invalid");
+    expect(fits(parse(text), SCHEMA)).toBe(false);
+  });
+});

@@ -1,0 +1,60 @@
+/** Text of forwards.yaml in, a project or diagnostics out. */
+import type { Diagnostic } from "./diagnostic.ts";
+import { mergeFile, type Overrides } from "./merge.ts";
+import type { PathBase } from "./paths.ts";
+import { readRaw } from "./raw.ts";
+import { Report } from "./report.ts";
+import { makeSource } from "./source.ts";
+import type { ProjectSpec } from "./spec.ts";
+import { FILE_MAX_BYTES, isTooLarge, readYaml } from "./yaml.ts";
+
+/** The file a text comes from. */
+export interface FileIdentity extends PathBase {
+  /** As messages show it, relative to where the user stands. */
+  readonly name: string;
+}
+
+/** A project that may be used, or every reason why not; both in the order of the file, ten diagnostics at most. */
+export type ParseResult =
+  | {
+      readonly kind: "valid";
+      readonly project: ProjectSpec;
+      readonly warnings: readonly Diagnostic[];
+      /** How many warnings are not in the list. */
+      readonly more: number;
+    }
+  | {
+      readonly kind: "invalid";
+      readonly diagnostics: readonly Diagnostic[];
+      /** How many errors are not in the list. */
+      readonly more: number;
+    };
+
+/**
+ * Checks a whole file and fills in its defaults, of which `overrides` take the place. Never throws, whatever the text,
+ * and needs under a second for it.
+ */
+export function parseForwards(text: string, file: FileIdentity, overrides: Overrides = {}): ParseResult {
+  const report = new Report();
+  const project = isTooLarge(text) ? refuseSize(file, report) : read(text, file, overrides, report);
+  if (project === undefined || report.hasErrors) return { kind: "invalid", ...report.errors() };
+  const { diagnostics, more } = report.warnings();
+  return { kind: "valid", project, warnings: diagnostics, more };
+}
+
+function read(
+  text: string,
+  file: FileIdentity,
+  overrides: Overrides,
+  report: Report,
+): ProjectSpec | undefined {
+  const tree = readYaml(makeSource(file.name, text), report);
+  const raw = tree && readRaw(tree, file, report);
+  return raw && mergeFile(raw, overrides, report);
+}
+
+function refuseSize(file: FileIdentity, report: Report): undefined {
+  const span = { source: makeSource(file.name, ""), start: 0, end: 0 };
+  const message = `the file is larger than ${FILE_MAX_BYTES / 1024} KiB`;
+  report.error({ code: "TooLarge", message, span });
+}

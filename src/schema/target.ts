@@ -1,0 +1,128 @@
+/** What a forward leads to: `[ns/]kind/name`, a bare Service name, or a map with a name or a selector. */
+import { isSubdomain, LABEL, LABEL_RULE, SUBDOMAIN_RULE } from "./kube-name.ts";
+import { quoted, shown } from "../printable.ts";
+import type { Fail } from "./problem.ts";
+import { readSelector } from "./selector.ts";
+import { NAMED_TARGET_KINDS, type NamedTargetKind, type Target } from "./spec.ts";
+import { suggest } from "../suggest.ts";
+
+/** A target with the namespace that was written before it. */
+export interface PlacedTarget {
+  readonly namespace?: string;
+  readonly target: Target;
+}
+
+/** What kubectl calls each kind besides our word for it; its `-o name` adds the API group. */
+export const KIND_ALIASES = {
+  svc: ["service", "services"],
+  deploy: ["deployment", "deployments", "deployment.apps", "deployments.apps"],
+  sts: ["statefulset", "statefulsets", "statefulset.apps", "statefulsets.apps"],
+  ds: ["daemonset", "daemonsets", "daemonset.apps", "daemonsets.apps"],
+  rs: ["replicaset", "replicasets", "replicaset.apps", "replicasets.apps"],
+  job: ["jobs", "job.batch", "jobs.batch"],
+  pod: ["pods", "po"],
+} as const satisfies Record<NamedTargetKind, readonly string[]>;
+
+const MAP_KEYS = ["kind", "name", "selector"];
+const HINT = "target: svc/NAME";
+
+/** The value of `target`. */
+export function readTarget(value: unknown, fail: Fail): PlacedTarget | undefined {
+  if (typeof value === "string") return readTargetText(value, fail);
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) {
+    return readTargetMap(new Map(Object.entries(value)), fail);
+  }
+  fail({ code: "WrongType", message: `target must be text or a map, got ${shown(value)}`, hint: HINT });
+  return undefined;
+}
+
+/** `[ns/]kind/name`, or a bare name, which is a Service. */
+export function readTargetText(text: string, fail: Fail): PlacedTarget | undefined {
+  const parts = text.split("/");
+  if (parts.length > 3) {
+    fail({ code: "BadTarget", message: `target must be [ns/]kind/name, got ${quoted(text)}`, hint: HINT });
+    return undefined;
+  }
+  const [name = "", kindWord = "svc", namespace] = parts.toReversed();
+  const kindIndex = namespace === undefined ? 0 : namespace.length + 1;
+  const kind = readKind(kindWord, (problem) =>
+    fail({ ...problem, part: { index: kindIndex, length: kindWord.length } }),
+  );
+  const isPlaced = namespace === undefined || LABEL.test(namespace);
+  if (namespace !== undefined && !isPlaced) {
+    const message = `the namespace of a target must be ${LABEL_RULE}, got ${quoted(namespace)}`;
+    fail({ code: "BadName", message, part: { index: 0, length: namespace.length } });
+  }
+  if (kindWord === "host") return undefined; // its names follow other rules
+  const isNamed = readName(name, (problem) =>
+    fail({ ...problem, part: { index: text.length - name.length, length: name.length } }),
+  );
+  if (kind === undefined || !isNamed || !isPlaced) return undefined;
+  return namespace === undefined ? { target: { kind, name } } : { namespace, target: { kind, name } };
+}
+
+function readTargetMap(map: ReadonlyMap<string, unknown>, fail: Fail): PlacedTarget | undefined {
+  let good = true;
+  const failAt: (...path: string[]) => Fail =
+    (...path) =>
+    (problem) => {
+      good = false;
+      fail({ ...problem, path: [...path, ...(problem.path ?? [])] });
+    };
+  for (const key of map.keys()) {
+    if (MAP_KEYS.includes(key)) continue;
+    const hint = suggest(key, MAP_KEYS) ?? `known keys: ${MAP_KEYS.join(", ")}`;
+    failAt(key)({ code: "UnknownKey", message: `unknown key ${quoted(key)} in target`, hint, atKey: true });
+  }
+  const kind = map.has("kind") ? readKind(map.get("kind"), failAt("kind")) : undefined;
+  if (map.has("selector")) {
+    if (map.has("name"))
+      failAt("name")({ code: "BadTarget", message: "target has both name and selector", atKey: true });
+    if (kind !== undefined && kind !== "pod") {
+      failAt("kind")({
+        code: "BadTarget",
+        message: `a selector finds pods, so kind must be "pod", got ${quoted(kind)}`,
+      });
+    }
+    const selector = readSelector(map.get("selector"), failAt("selector"));
+    return good && selector !== undefined ? { target: { kind: "selector", selector } } : undefined;
+  }
+  const name = map.get("name");
+  if (!map.has("name"))
+    failAt()({ code: "BadTarget", message: "target has neither name nor selector", hint: HINT });
+  else if (!map.has("kind"))
+    failAt()({ code: "BadTarget", message: "target has a name but no kind", hint: HINT });
+  else readName(name, failAt("name"));
+  return good && kind !== undefined && typeof name === "string" ? { target: { kind, name } } : undefined;
+}
+
+function readKind(word: unknown, fail: Fail): NamedTargetKind | undefined {
+  const plain = typeof word === "string" ? word.toLowerCase() : "";
+  const kind = NAMED_TARGET_KINDS.find(
+    (one) => one === plain || KIND_ALIASES[one].some((alias) => alias === plain),
+  );
+  if (kind !== undefined) return kind;
+  if (plain === "host") {
+    fail({ code: "UnsupportedTarget", message: "host targets are not in this version yet" });
+  } else {
+    const known = NAMED_TARGET_KINDS.flatMap((one) => [
+      one,
+      ...KIND_ALIASES[one].filter((alias) => !alias.includes(".")),
+    ]);
+    const hint = suggest(plain, known) ?? `kinds: ${NAMED_TARGET_KINDS.join(", ")}`;
+    fail({ code: "UnknownKind", message: `unknown kind ${shown(word)} in target`, hint });
+  }
+  return undefined;
+}
+
+function readName(name: unknown, fail: Fail): boolean {
+  if (typeof name === "string" && isSubdomain(name)) return true;
+  const message = `the name of a target must be ${SUBDOMAIN_RULE}, got ${shown(name)}`;
+  const port = typeof name === "string" ? /^[^:]+:([a-z0-9-]+)$/.exec(name)?.[1] : undefined;
+  fail(
+    port === undefined
+      ? { code: "BadName", message }
+      : { code: "BadName", message, hint: `write the port as "port: ${port}"` },
+  );
+  return false;
+}
