@@ -1,0 +1,72 @@
+/** From a forward's state and counters to what `status` shows: pure, so that the truth can be tested. */
+import type { ForwardSpec } from "../../schema/spec.ts";
+import type { ForwardState } from "./forward.ts";
+import type { Endpoint, ForwardStatus, LocalAddress, Reason, Traffic } from "./status.ts";
+
+/** What is true of a forward besides its state. Times are wall-clock milliseconds. */
+export interface ForwardFacts {
+  readonly context: string;
+  readonly namespace: string;
+  readonly local: readonly LocalAddress[];
+  readonly sinceMs: number;
+  /** Times it became ready. */
+  readonly timesReady: number;
+  readonly lastError: { readonly message: string; readonly atMs: number } | undefined;
+  readonly traffic: Traffic;
+}
+
+/** `nowMs` is the clock the state counts in, `wallMs` the same moment on the wall. */
+export function describeForward(
+  spec: ForwardSpec,
+  state: ForwardState,
+  facts: ForwardFacts,
+  nowMs: number,
+  wallMs: number,
+): ForwardStatus {
+  const endpoint = endpointOf(state);
+  const retryAtMs = state.kind === "waiting" ? (state.retry?.atMs ?? null) : null;
+  return {
+    name: spec.name,
+    description: spec.description ?? null,
+    state: state.kind,
+    reason: reasonOf(state),
+    protocol: spec.protocol,
+    required: spec.required,
+    local: facts.local,
+    bind: spec.bind,
+    localPort: facts.local[0]?.port ?? (spec.local === "auto" ? null : spec.local),
+    target: spec.target,
+    targetText: targetText(spec),
+    context: facts.context,
+    namespace: facts.namespace,
+    pod: endpoint?.pod ?? null,
+    podPort: endpoint?.port ?? null,
+    since: iso(facts.sinceMs),
+    attempt: "attempt" in state ? state.attempt : 0,
+    restarts: Math.max(0, facts.timesReady - 1),
+    retryAt: retryAtMs === null ? null : iso(wallMs + retryAtMs - nowMs),
+    lastError: facts.lastError ? { message: facts.lastError.message, at: iso(facts.lastError.atMs) } : null,
+    traffic: facts.traffic,
+  };
+}
+
+function endpointOf(state: ForwardState): Endpoint | undefined {
+  if (state.kind === "connecting" || state.kind === "ready") return state.endpoint;
+  return state.kind === "waiting" ? state.retry?.endpoint : undefined;
+}
+
+function reasonOf(state: ForwardState): Reason | null {
+  return state.kind === "waiting" || state.kind === "failed" ? state.reason : null;
+}
+
+/** The target as people write it: `svc/api:http`, `pod/web-0:8080`, `pods app=web:8080`. */
+export function targetText(spec: Pick<ForwardSpec, "target" | "remotePort">): string {
+  const { target, remotePort } = spec;
+  const name = target.kind === "selector" ? `pods ${target.selector}` : `${target.kind}/${target.name}`;
+  return remotePort === undefined ? name : `${name}:${remotePort.port}`;
+}
+
+function iso(wallMs: number): string {
+  // oxlint-disable-next-line no-restricted-globals -- formats a time, does not read one
+  return new Date(wallMs).toISOString();
+}

@@ -1,0 +1,222 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { DENIED_RETRY_MS } from "./backoff.ts";
+import { DEFAULT_POLICY, begin, step, wakeAt, type ForwardEvent, type ForwardState } from "./forward.ts";
+import type { Endpoint, Reason } from "./status.ts";
+
+const a: Endpoint = { context: "kt", namespace: "shop", pod: "api-a", podUid: "uid-a", port: 8080 };
+const b: Endpoint = { ...a, pod: "api-b", podUid: "uid-b" };
+const trouble: Reason = { code: "ConnectionLost", kind: "transient", message: "connection lost" };
+const noPods: Reason = { code: "NoReadyPods", kind: "missing", message: "0 of 1 pods ready" };
+const denied: Reason = { code: "Forbidden", kind: "denied", message: "may not" };
+const busy: Reason = { code: "PORT_BUSY", kind: "local", message: "in use" };
+const policy = { ...DEFAULT_POLICY, random: 0.5 };
+
+const binding: ForwardState = { kind: "binding" };
+const resolving: ForwardState = { kind: "resolving" };
+const connecting: ForwardState = { kind: "connecting", endpoint: a, attempt: 0 };
+const ready: ForwardState = { kind: "ready", endpoint: a, attempt: 0, readyAtMs: 0 };
+const waitingForPods: ForwardState = { kind: "waiting", reason: noPods, attempt: 0, retry: null };
+const backingOff: ForwardState = {
+  kind: "waiting",
+  reason: trouble,
+  attempt: 3,
+  retry: { endpoint: a, atMs: 500 },
+};
+const stopping: ForwardState = { kind: "stopping", deadlineMs: 5_000 };
+
+describe("a forward's first step", () => {
+  test("binds its port", () => {
+    expect(begin({ protocol: "tcp" })).toEqual({ state: binding, effects: [{ do: "bind" }] });
+  });
+
+  test("says plainly that UDP is not there yet", () => {
+    const first = begin({ protocol: "udp" });
+    expect(first.state).toMatchObject({ kind: "failed", reason: { code: "UdpNotYet", kind: "unsupported" } });
+    expect(first.effects).toEqual([]);
+  });
+});
+
+describe("each state answers each event that moves it", () => {
+  const connectTo = (endpoint: Endpoint) => [{ do: "connect", endpoint }];
+  const rows: readonly [
+    string,
+    ForwardState,
+    ForwardEvent,
+    Partial<ForwardState> & { kind: string },
+    unknown[],
+  ][] = [
+    ["bound", binding, { type: "bound" }, { kind: "resolving" }, [{ do: "follow" }]],
+    ["port taken", binding, { type: "bindFailed", reason: busy }, { kind: "failed" }, []],
+    ["pod found", resolving, { type: "found", endpoint: a }, { kind: "connecting" }, connectTo(a)],
+    ["no pod", resolving, { type: "none", reason: noPods }, { kind: "waiting" }, [{ do: "disconnect" }]],
+    ["opened", connecting, { type: "opened", endpoint: a }, { kind: "ready" }, []],
+    ["found again while connecting", connecting, { type: "found", endpoint: a }, { kind: "connecting" }, []],
+    [
+      "another pod while connecting",
+      connecting,
+      { type: "found", endpoint: b },
+      { kind: "connecting" },
+      connectTo(b),
+    ],
+    ["found again while ready", ready, { type: "found", endpoint: a }, { kind: "ready" }, []],
+    ["another pod while ready", ready, { type: "found", endpoint: b }, { kind: "connecting" }, connectTo(b)],
+    [
+      "pod gone while ready",
+      ready,
+      { type: "none", reason: noPods },
+      { kind: "waiting" },
+      [{ do: "disconnect" }],
+    ],
+    [
+      "first loss",
+      ready,
+      { type: "lost", endpoint: a, reason: trouble },
+      { kind: "connecting" },
+      connectTo(a),
+    ],
+    ["pod back", waitingForPods, { type: "found", endpoint: a }, { kind: "connecting" }, connectTo(a)],
+    [
+      "other reason",
+      waitingForPods,
+      { type: "none", reason: denied },
+      { kind: "waiting" },
+      [{ do: "disconnect" }],
+    ],
+    ["same pod in backoff", backingOff, { type: "found", endpoint: a }, { kind: "waiting" }, []],
+    [
+      "new pod ends backoff",
+      backingOff,
+      { type: "found", endpoint: b },
+      { kind: "connecting" },
+      connectTo(b),
+    ],
+    ["woke", backingOff, { type: "woke" }, { kind: "connecting" }, connectTo(a)],
+    ["woke without a retry", waitingForPods, { type: "woke" }, { kind: "waiting" }, []],
+    ["opened by another", backingOff, { type: "opened", endpoint: a }, { kind: "ready", attempt: 3 }, []],
+    ["stop", ready, { type: "stop", drainMs: 5_000 }, { kind: "stopping" }, [{ do: "close" }]],
+    [
+      "drained",
+      stopping,
+      { type: "drained" },
+      { kind: "stopped" },
+      [{ do: "resetConnections" }, { do: "disconnect" }],
+    ],
+    ["found while stopping", stopping, { type: "found", endpoint: a }, { kind: "stopping" }, []],
+    ["hurried stop", stopping, { type: "stop", drainMs: 9 }, { kind: "stopping", deadlineMs: 109 }, []],
+    ["patient stop", stopping, { type: "stop", drainMs: 9_000 }, { kind: "stopping", deadlineMs: 5_000 }, []],
+    [
+      "forced stop",
+      stopping,
+      { type: "stop", drainMs: 0 },
+      { kind: "stopped" },
+      [{ do: "resetConnections" }, { do: "disconnect" }],
+    ],
+    [
+      "stop without a drain",
+      ready,
+      { type: "stop", drainMs: 0 },
+      { kind: "stopped" },
+      [{ do: "close" }, { do: "resetConnections" }, { do: "disconnect" }],
+    ],
+  ];
+  test.each(rows)("%s", (_name, state, event, wanted, effects) => {
+    const after = step(state, event, 100, policy);
+    expect(after.state).toMatchObject(wanted);
+    expect(after.effects).toEqual(effects);
+  });
+
+  test("late events of an earlier tunnel change nothing", () => {
+    for (const state of [connecting, ready, waitingForPods, stopping]) {
+      expect(step(state, { type: "opened", endpoint: b }, 100, policy).state).toBe(state);
+      expect(step(state, { type: "lost", endpoint: b, reason: trouble }, 100, policy).state).toBe(state);
+    }
+  });
+});
+
+describe("backoff", () => {
+  test("a loss while connecting waits, longer each time, and comes back by its timer", () => {
+    let state: ForwardState = connecting;
+    const waits: number[] = [];
+    let nowMs = 0;
+    for (let i = 0; i < 10; i++) {
+      state = step(state, { type: "lost", endpoint: a, reason: trouble }, nowMs, policy).state;
+      const wake = wakeAt(state);
+      waits.push((wake?.atMs ?? Number.NaN) - nowMs);
+      expect(step(state, { type: "tick" }, (wake?.atMs ?? 0) - 1, policy).state).toBe(state);
+      nowMs = wake?.atMs ?? 0;
+      state = step(state, { type: "tick" }, nowMs, policy).state;
+      expect(state.kind).toBe("connecting");
+    }
+    expect(waits).toEqual([100, 100, 100, 200, 400, 800, 1_600, 3_200, 6_400, 7_500]);
+  });
+
+  test("a forward that was well for ten seconds starts over", () => {
+    const lossAfter = (ms: number) =>
+      step({ ...ready, attempt: 4 }, { type: "lost", endpoint: a, reason: trouble }, ms, policy).state;
+    expect(lossAfter(9_999)).toMatchObject({ kind: "waiting", attempt: 5 });
+    expect(lossAfter(10_000)).toMatchObject({ kind: "connecting", attempt: 1 });
+  });
+
+  test("who refuses us is asked once a minute", () => {
+    const { state } = step(ready, { type: "lost", endpoint: a, reason: denied }, 100, policy);
+    expect(wakeAt(state)?.atMs).toBe(100 + DENIED_RETRY_MS);
+  });
+});
+
+test("whatever happens, in any order, a forward keeps its promises", () => {
+  const endpoint = fc.constantFrom(a, b);
+  const reason = fc.constantFrom(trouble, noPods, denied);
+  const event: fc.Arbitrary<ForwardEvent> = fc.oneof(
+    fc.constant({ type: "bound" } as const),
+    endpoint.map((e) => ({ type: "found", endpoint: e }) as const),
+    reason.map((r) => ({ type: "none", reason: r }) as const),
+    endpoint.map((e) => ({ type: "opened", endpoint: e }) as const),
+    fc.tuple(endpoint, reason).map(([e, r]) => ({ type: "lost", endpoint: e, reason: r }) as const),
+    fc.constant({ type: "woke" } as const),
+    fc.constant({ type: "tick" } as const),
+    fc.constant({ type: "stop", drainMs: 1_000 } as const),
+    fc.constant({ type: "drained" } as const),
+  );
+  const run = fc.array(
+    fc.tuple(event, fc.integer({ min: 0, max: 20_000 }), fc.double({ min: 0, max: 0.99 })),
+    {
+      maxLength: 60,
+    },
+  );
+  fc.assert(
+    fc.property(run, (events) => {
+      let { state, effects } = begin({ protocol: "tcp" });
+      let bound = false;
+      let closed = false;
+      let nowMs = 0;
+      const done: string[] = effects.map((effect) => effect.do);
+      for (const [event, passedMs, random] of events) {
+        if (event.type === "bound" && bound) continue; // a shell binds once
+        bound ||= event.type === "bound";
+        nowMs += passedMs;
+        const before = state;
+        ({ state, effects } = step(state, event, nowMs, { ...DEFAULT_POLICY, random }));
+        if (before.kind === "stopped") expect([state, effects]).toEqual([before, []]);
+        if (before.kind === "stopping") expect(["stopping", "stopped"]).toContain(state.kind);
+        for (const effect of effects) {
+          done.push(effect.do);
+          if (effect.do === "connect")
+            expect(state).toMatchObject({ kind: "connecting", endpoint: effect.endpoint });
+          if (effect.do === "connect") expect(closed).toBe(false);
+          closed ||= effect.do === "close";
+        }
+        const wake = wakeAt(state);
+        if (state.kind === "waiting" && state.retry) {
+          expect((wake?.atMs ?? 0) - nowMs).toBeLessThanOrEqual(DENIED_RETRY_MS);
+        }
+        // no dead end: every state but the last ones has a timer, or something outside that will speak
+        if (state.kind === "stopping") expect(wake).toBeDefined();
+      }
+      for (const once of ["bind", "follow", "close"]) {
+        expect(done.filter((what) => what === once).length).toBeLessThanOrEqual(1);
+      }
+    }),
+    { numRuns: 3_000 },
+  );
+});

@@ -1,0 +1,196 @@
+/**
+ * The life of one forward, decided here and acted out in runtime/forward.ts.
+ *
+ * ```
+ *   binding ──bound──▶ resolving ──found──▶ connecting ──opened──▶ ready
+ *      │                   │                 ▲  │                    │
+ *      │ bindFailed        │ none    found / │  │ lost / none        │ lost / none
+ *      ▼                   ▼         timer   │  ▼                    ▼
+ *    failed             waiting(reason) ─────┴─ waiting ◀────────────┘
+ *
+ *   any but failed and stopped ──stop──▶ stopping ──drained / deadline──▶ stopped
+ * ```
+ *
+ * The local port is bound from `bound` to `stop`. A forward never gives up by itself: only what a person must mend
+ * (a taken port, a protocol we do not speak) ends in `failed`.
+ */
+import type { ForwardSpec } from "../../schema/spec.ts";
+import { DEFAULT_BACKOFF, DENIED_RETRY_MS, backoffMs, type BackoffPolicy } from "./backoff.ts";
+import type { Endpoint, Reason } from "./status.ts";
+
+/** Where a forward stands, with just what exists there. `attempt` counts failures since it was last well. */
+export type ForwardState =
+  | { readonly kind: "binding" | "resolving" | "stopped" }
+  | { readonly kind: "connecting"; readonly endpoint: Endpoint; readonly attempt: number }
+  | {
+      readonly kind: "ready";
+      readonly endpoint: Endpoint;
+      readonly attempt: number;
+      readonly readyAtMs: number;
+    }
+  | {
+      readonly kind: "waiting";
+      readonly reason: Reason;
+      readonly attempt: number;
+      /** What to try again at `retryAtMs`; null: only the cluster can tell what comes next. */
+      readonly retry: { readonly endpoint: Endpoint; readonly atMs: number } | null;
+    }
+  | { readonly kind: "stopping"; readonly deadlineMs: number }
+  | { readonly kind: "failed"; readonly reason: Reason };
+
+/** What happened. Events of a tunnel name its endpoint, so that late ones of an earlier tunnel are recognised. */
+export type ForwardEvent =
+  | { readonly type: "bound" }
+  | { readonly type: "bindFailed"; readonly reason: Reason }
+  | { readonly type: "found"; readonly endpoint: Endpoint }
+  | { readonly type: "none"; readonly reason: Reason }
+  | { readonly type: "opened"; readonly endpoint: Endpoint }
+  | { readonly type: "lost"; readonly endpoint: Endpoint; readonly reason: Reason }
+  /** The machine slept or the network changed: whatever waits for a timer is worth a try now. */
+  | { readonly type: "woke" }
+  /** The time of {@link wakeAt} has come. */
+  | { readonly type: "tick" }
+  | { readonly type: "stop"; readonly drainMs: number }
+  | { readonly type: "drained" };
+
+/** What to do. `connect` replaces a tunnel to another endpoint and retries one to the same. */
+export type ForwardEffect =
+  | { readonly do: "bind" | "follow" | "disconnect" | "close" | "resetConnections" }
+  | { readonly do: "connect"; readonly endpoint: Endpoint };
+
+export interface Step {
+  readonly state: ForwardState;
+  readonly effects: readonly ForwardEffect[];
+}
+
+/** Numbers the decisions depend on; `random` is uniform in [0, 1) and drawn anew for each step. */
+export interface Policy {
+  readonly backoff: BackoffPolicy;
+  readonly random: number;
+}
+
+/** The first step of a forward's life. */
+export function begin(spec: Pick<ForwardSpec, "protocol">): Step {
+  if (spec.protocol === "udp") return { state: { kind: "failed", reason: UDP_NOT_YET }, effects: [] };
+  return { state: { kind: "binding" }, effects: [{ do: "bind" }] };
+}
+
+const UDP_NOT_YET: Reason = {
+  code: "UdpNotYet",
+  kind: "unsupported",
+  message: "UDP forwards are not in this version yet",
+  hint: "set `required: false` on it to let the others decide the exit status",
+};
+
+/** Decides, never acts: `nowMs` comes in, effects go out, the shell feeds each effect's outcome back as an event. */
+export function step(state: ForwardState, event: ForwardEvent, nowMs: number, policy: Policy): Step {
+  if (state.kind === "stopped" || state.kind === "failed") return stay(state);
+  if (state.kind === "stopping") return stepStopping(state, event, nowMs);
+  switch (event.type) {
+    case "stop":
+      if (event.drainMs <= 0) return { state: { kind: "stopped" }, effects: [{ do: "close" }, ...END] };
+      return { state: { kind: "stopping", deadlineMs: nowMs + event.drainMs }, effects: [{ do: "close" }] };
+    case "bindFailed":
+      return { state: { kind: "failed", reason: event.reason }, effects: [] };
+    case "bound":
+      if (state.kind !== "binding") return stay(state);
+      return { state: { kind: "resolving" }, effects: [{ do: "follow" }] };
+    case "none":
+      return {
+        state: { kind: "waiting", reason: event.reason, attempt: attemptOf(state), retry: null },
+        effects: [{ do: "disconnect" }],
+      };
+    case "found":
+      return found(state, event.endpoint);
+    case "opened":
+      return opened(state, event.endpoint, nowMs);
+    case "lost":
+      return lost(state, event.endpoint, event.reason, nowMs, policy);
+    case "woke":
+      return state.kind === "waiting" && state.retry
+        ? connect(state.retry.endpoint, state.attempt)
+        : stay(state);
+    case "tick":
+      if (state.kind !== "waiting" || !state.retry || nowMs < state.retry.atMs) return stay(state);
+      return connect(state.retry.endpoint, state.attempt);
+    case "drained":
+      return stay(state);
+  }
+}
+
+/** When the machine wants a `tick`, and why; the shell owns the one timer. */
+export function wakeAt(state: ForwardState): { readonly atMs: number; readonly why: string } | undefined {
+  if (state.kind === "waiting" && state.retry)
+    return { atMs: state.retry.atMs, why: `retry: ${state.reason.code}` };
+  if (state.kind === "stopping") return { atMs: state.deadlineMs, why: "end of the drain" };
+  return undefined;
+}
+
+/** Two endpoints are one when the pod's UID and the port are: a StatefulSet's new pod bears the old name. */
+export function sameEndpoint(a: Endpoint, b: Endpoint): boolean {
+  return a.podUid === b.podUid && a.port === b.port;
+}
+
+function found(state: ForwardState, endpoint: Endpoint): Step {
+  switch (state.kind) {
+    case "connecting":
+    case "ready":
+      return sameEndpoint(state.endpoint, endpoint) ? stay(state) : connect(endpoint, 0);
+    case "waiting":
+      // The same endpoint failed a moment ago: its backoff stands. Anything else is news and ends the wait.
+      return state.retry && sameEndpoint(state.retry.endpoint, endpoint) ? stay(state) : connect(endpoint, 0);
+    case "resolving":
+      return connect(endpoint, 0);
+    case "binding":
+    case "stopping":
+    case "stopped":
+    case "failed":
+      return stay(state);
+  }
+}
+
+/** Also ends a wait: forwards to one pod share its connections, and another one's retry may have come first. */
+function opened(state: ForwardState, endpoint: Endpoint, nowMs: number): Step {
+  const wanted =
+    state.kind === "connecting" ? state.endpoint : state.kind === "waiting" ? state.retry?.endpoint : null;
+  if (!wanted || !sameEndpoint(wanted, endpoint)) return stay(state);
+  return { state: { kind: "ready", endpoint, attempt: attemptOf(state), readyAtMs: nowMs }, effects: [] };
+}
+
+function lost(state: ForwardState, endpoint: Endpoint, reason: Reason, nowMs: number, policy: Policy): Step {
+  if (state.kind !== "connecting" && state.kind !== "ready") return stay(state);
+  if (!sameEndpoint(state.endpoint, endpoint)) return stay(state);
+  const wasWell = state.kind === "ready" && nowMs - state.readyAtMs >= policy.backoff.resetAfterMs;
+  const attempt = wasWell ? 1 : state.attempt + 1;
+  const waitMs =
+    reason.kind === "denied" ? DENIED_RETRY_MS : backoffMs(attempt, policy.random, policy.backoff);
+  // The first retry after trouble is immediate, but `lost` while connecting must not spin without a pause.
+  if (waitMs === 0 && state.kind === "ready") return connect(endpoint, attempt);
+  const atMs = nowMs + Math.max(waitMs, state.kind === "connecting" ? policy.backoff.firstMs : 0);
+  return { state: { kind: "waiting", reason, attempt, retry: { endpoint, atMs } }, effects: [] };
+}
+
+function stepStopping(state: ForwardState & { kind: "stopping" }, event: ForwardEvent, nowMs: number): Step {
+  const overdue = event.type === "tick" && nowMs >= state.deadlineMs;
+  const hurried = event.type === "stop" && event.drainMs <= 0;
+  if (event.type === "drained" || overdue || hurried) return { state: { kind: "stopped" }, effects: END };
+  if (event.type !== "stop") return stay(state);
+  const deadlineMs = Math.min(state.deadlineMs, nowMs + event.drainMs); // a second stop can only hurry
+  return { state: { kind: "stopping", deadlineMs }, effects: [] };
+}
+
+const END: readonly ForwardEffect[] = [{ do: "resetConnections" }, { do: "disconnect" }];
+
+function connect(endpoint: Endpoint, attempt: number): Step {
+  return { state: { kind: "connecting", endpoint, attempt }, effects: [{ do: "connect", endpoint }] };
+}
+
+function attemptOf(state: ForwardState): number {
+  return "attempt" in state ? state.attempt : 0;
+}
+
+function stay(state: ForwardState): Step {
+  return { state, effects: [] };
+}
+
+export const DEFAULT_POLICY: Omit<Policy, "random"> = { backoff: DEFAULT_BACKOFF };

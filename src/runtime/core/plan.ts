@@ -1,0 +1,59 @@
+/** From what runs to what the file wants: the one list of changes for `up`, whether the first or the tenth time. */
+import type { ForwardSpec } from "../../schema/spec.ts";
+import type { Stage } from "./status.ts";
+
+/** A forward the supervisor keeps. */
+export interface Running {
+  readonly spec: ForwardSpec;
+  readonly stage: Stage;
+}
+
+/**
+ * - `start`: it is new, or had failed or been stopped
+ * - `replace`: it means something else now; its listener and connections go
+ * - `update`: only words or `required` changed; connections stay
+ * - `keep`: nothing changed
+ * - `remove`: it left the file
+ */
+export type Change =
+  | { readonly action: "start" | "replace" | "update"; readonly name: string; readonly spec: ForwardSpec }
+  | { readonly action: "keep" | "remove"; readonly name: string };
+
+/**
+ * The changes in the order of the file, removals first, so that a port they free can be bound by a newcomer.
+ * With `names`, only these are touched and nothing is removed.
+ */
+export function plan(
+  running: ReadonlyMap<string, Running>,
+  wanted: readonly ForwardSpec[],
+  names: readonly string[] | null,
+): readonly Change[] {
+  const wantedNames = new Set(wanted.map((spec) => spec.name));
+  const removals = names === null ? [...running.keys()].filter((name) => !wantedNames.has(name)) : [];
+  const touched = names === null ? wanted : wanted.filter((spec) => names.includes(spec.name));
+  return [
+    ...removals.map((name): Change => ({ action: "remove", name })),
+    ...touched.map((spec) => change(running.get(spec.name), spec)),
+  ];
+}
+
+function change(now: Running | undefined, spec: ForwardSpec): Change {
+  const name = spec.name;
+  if (now === undefined || now.stage === "failed" || now.stage === "stopping" || now.stage === "stopped") {
+    return { action: "start", name, spec };
+  }
+  if (meaning(now.spec) !== meaning(spec)) return { action: "replace", name, spec };
+  if (words(now.spec) !== words(spec)) return { action: "update", name, spec };
+  return { action: "keep", name };
+}
+
+/** What a forward does, as text to compare: where it listens and where it leads. */
+function meaning(spec: ForwardSpec): string {
+  const { target, remotePort, protocol, local, bind, context, namespace, kubeconfig } = spec;
+  return JSON.stringify([target, remotePort, protocol, local, bind, context, namespace, kubeconfig]);
+}
+
+/** What is only said about it. */
+function words(spec: ForwardSpec): string {
+  return JSON.stringify([spec.description, spec.required, spec.source]);
+}

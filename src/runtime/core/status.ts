@@ -1,0 +1,138 @@
+/** What is true of a forward now, and why: the only thing renderers, `status --json` and events show. */
+import type { Target } from "../../schema/spec.ts";
+
+/**
+ * Why something went wrong, as far as deciding needs to know.
+ * - `transient`: may work when tried again (5xx, a lost upgrade)
+ * - `unreachable`: no API server answers: network, DNS, certificate
+ * - `gone`: what we forwarded to is no longer there; another endpoint may be
+ * - `missing`: the cluster has not what the spec names (yet): a watch will tell
+ * - `denied`: the cluster refuses us (401, 403): a person must act
+ * - `local`: this machine refuses us (port taken, address unknown): a person must act
+ * - `protocol`: the other side breaks the rules of the wire
+ * - `unsupported`: this version of kfwd cannot do it
+ */
+export type FailureKind =
+  | "transient"
+  | "unreachable"
+  | "gone"
+  | "missing"
+  | "denied"
+  | "local"
+  | "protocol"
+  | "unsupported";
+
+/** A reason in words a user can act on. `code` is stable, for scripts: `NoReadyPods`, `PortBusy`. */
+export interface Reason {
+  readonly code: string;
+  readonly kind: FailureKind;
+  readonly message: string;
+  readonly hint?: string;
+}
+
+/** The pod and port a target means now. Two endpoints are the same when `podUid` and `port` are. */
+export interface Endpoint {
+  readonly context: string;
+  readonly namespace: string;
+  readonly pod: string;
+  readonly podUid: string;
+  /** Port inside the pod, 1 to 65535. */
+  readonly port: number;
+}
+
+/** A bound local address: `127.0.0.1` or `::1` and a port. */
+export interface LocalAddress {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** Stages of a forward's life, as `status` shows them; forward.ts draws how they follow each other. */
+export type Stage =
+  | "binding"
+  | "resolving"
+  | "connecting"
+  | "ready"
+  | "waiting"
+  | "failed"
+  | "stopping"
+  | "stopped";
+
+/** Counters of one forward since it came up. Bytes are payload: `bytesIn` towards the client, `bytesOut` to the pod. */
+export interface Traffic {
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  /** Connections that are joined to a pod now. */
+  readonly connections: number;
+  /** Accepted connections that wait for a ready pod now. */
+  readonly held: number;
+  /** Connections carried since the forward came up. */
+  readonly served: number;
+  /** Connections that were reset: refused in the pod, held too long, or over a limit. */
+  readonly refused: number;
+}
+
+/** One forward in `status --json` and in events; times are ISO 8601 in UTC. */
+export interface ForwardStatus {
+  readonly name: string;
+  readonly description: string | null;
+  readonly state: Stage;
+  readonly reason: Reason | null;
+  readonly protocol: "tcp" | "udp";
+  readonly required: boolean;
+  /** Empty until bound. */
+  readonly local: readonly LocalAddress[];
+  /** What the user asked to bind, for the time before it is bound. */
+  readonly bind: readonly string[];
+  readonly localPort: number | null;
+  readonly target: Target;
+  /** The target as people write it: `svc/api:http`. */
+  readonly targetText: string;
+  /** Null until pinned. */
+  readonly context: string | null;
+  readonly namespace: string | null;
+  /** The endpoint in use, or being connected to. */
+  readonly pod: string | null;
+  readonly podPort: number | null;
+  /** Since when it is in this state. */
+  readonly since: string;
+  /** Failed attempts since it was last ready. */
+  readonly attempt: number;
+  /** Times it came back after it had been ready. */
+  readonly restarts: number;
+  /** When the next attempt is due, if a timer decides and not an event of the cluster. */
+  readonly retryAt: string | null;
+  /** The last thing that went wrong with one connection, though the forward itself may be fine. */
+  readonly lastError: { readonly message: string; readonly at: string } | null;
+  readonly traffic: Traffic;
+}
+
+/** Everything `kfwd status` knows of a project; `schema` names this shape for scripts. */
+export interface StatusReport {
+  readonly schema: "kfwd.status/1";
+  readonly project: string;
+  readonly supervisor: {
+    readonly pid: number;
+    readonly mode: "foreground" | "detached";
+    readonly version: string;
+    /** ISO 8601, UTC. */
+    readonly startedAt: string;
+    /** Absolute path of its log. */
+    readonly log: string;
+  };
+  readonly config: {
+    /** Absolute path of the file, symlinks resolved; null when it came from standard input. */
+    readonly path: string | null;
+    /** SHA-256 of the file's bytes when it was last applied, in hex. */
+    readonly sha256: string;
+  };
+  /** In the order of the file. */
+  readonly entries: readonly ForwardStatus[];
+}
+
+/** What the supervisor tells everyone who listens. */
+export type SupervisorEvent =
+  | { readonly type: "forward"; readonly status: ForwardStatus }
+  /** A forward that is no longer part of the project. */
+  | { readonly type: "removed"; readonly name: string }
+  /** The supervisor ends; nothing follows. */
+  | { readonly type: "ended"; readonly why: string };
