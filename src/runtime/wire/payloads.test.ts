@@ -1,0 +1,121 @@
+import { describe, expect, test } from "vitest";
+import type { ForwardSpec } from "../../schema/spec.ts";
+import type { ForwardStatus, StatusReport } from "../core/status.ts";
+import { applyRequest, applyResult, statusReport, stopRequest, supervisorEvent } from "./payloads.ts";
+
+const spec: ForwardSpec = {
+  name: "api",
+  target: { kind: "svc", name: "api" },
+  remotePort: { via: "service", port: "http" },
+  protocol: "tcp",
+  local: "auto",
+  bind: ["localhost"],
+  required: true,
+  source: { file: "forwards.yaml", line: 3, column: 5 },
+};
+
+const entry: ForwardStatus = {
+  name: "api",
+  description: null,
+  state: "waiting",
+  reason: { code: "NoReadyPods", kind: "missing", message: "no ready pod", hint: "wait" },
+  protocol: "tcp",
+  required: true,
+  local: [{ address: "127.0.0.1", port: 8080 }],
+  bind: ["localhost"],
+  localPort: 8080,
+  target: { kind: "svc", name: "api" },
+  targetText: "svc/api:http",
+  context: "dev",
+  namespace: "shop",
+  pod: null,
+  podPort: null,
+  since: "2026-11-21T10:00:00.000Z",
+  attempt: 2,
+  restarts: 0,
+  retryAt: null,
+  lastError: null,
+  traffic: { bytesIn: 1, bytesOut: 2, connections: 0, held: 1, served: 3, refused: 0 },
+};
+
+const report: StatusReport = {
+  schema: "kfwd.status/1",
+  project: "shop",
+  supervisor: { pid: 7, mode: "detached", version: "1.0.0", startedAt: "x", log: "/l" },
+  config: { path: "/p", sha256: "aa" },
+  entries: [entry],
+};
+
+function overJson(value: unknown): unknown {
+  return JSON.parse(JSON.stringify(value));
+}
+
+describe("what a supervisor tells", () => {
+  test("is read as it was sent", () => {
+    expect(statusReport.parse(overJson(report))).toEqual(report);
+    const event = { type: "forward", status: entry };
+    expect(supervisorEvent.parse(overJson(event))).toEqual(event);
+  });
+
+  test("is read without what a later version adds", () => {
+    const later = {
+      ...report,
+      mood: "good",
+      schema: "kfwd.status/2",
+      entries: [
+        {
+          ...entry,
+          state: "draining",
+          protocol: "sctp",
+          reason: { ...entry.reason, kind: "weather" },
+          target: { kind: "host", host: "db.internal" },
+          more: [],
+        },
+      ],
+    };
+    expect(statusReport.parse(overJson(later))).toEqual({
+      ...report,
+      entries: [
+        {
+          ...entry,
+          state: "waiting",
+          reason: { ...entry.reason, kind: "transient" },
+          target: { kind: "selector", selector: "" },
+        },
+      ],
+    });
+  });
+
+  test("events of an unknown type are told apart from known ones", () => {
+    expect(supervisorEvent.safeParse({ type: "sneezed" }).success).toBe(false);
+  });
+
+  test("an unknown change counts as an update", () => {
+    expect(applyResult.parse({ changes: [{ name: "a", action: "polish" }] })).toEqual({
+      changes: [{ name: "a", action: "update" }],
+    });
+  });
+});
+
+describe("what a supervisor is asked", () => {
+  const request = { project: "shop", config: report.config, forwards: [spec], names: null };
+
+  test("is read as it was sent", () => {
+    expect(applyRequest.parse(overJson(request))).toEqual(request);
+  });
+
+  test.each([
+    { name: "a field it does not know", forward: { ...spec, via: "relay" } },
+    { name: "a target it does not know", forward: { ...spec, target: { kind: "host", host: "db" } } },
+    { name: "a field too few", forward: { ...spec, bind: undefined } },
+  ])("a forward with $name is refused, not half understood", ({ forward }) => {
+    expect(applyRequest.safeParse(overJson({ ...request, forwards: [forward] })).success).toBe(false);
+  });
+
+  test("stop keeps its shape, whatever else a later version sends", () => {
+    expect(stopRequest.parse({ names: ["a"], drainMs: 10, gently: true })).toEqual({
+      names: ["a"],
+      drainMs: 10,
+    });
+  });
+});

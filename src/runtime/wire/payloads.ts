@@ -1,0 +1,187 @@
+/**
+ * What control messages carry, as schemas of the types of deps.ts and status.ts.
+ *
+ * Two rules for peers of another version. What a supervisor tells is read generously: unknown fields are dropped,
+ * unknown words become the nearest known one. What a supervisor is asked to do is read strictly, because a wish it
+ * only half understands must not be half fulfilled.
+ */
+import * as z from "zod/mini";
+import type { ErrorRecord } from "../../errors.ts";
+import type { ForwardSpec, RemotePort, SourcePosition, Target } from "../../schema/spec.ts";
+import type {
+  FailureKind,
+  ForwardStatus,
+  LocalAddress,
+  Reason,
+  Stage,
+  StatusReport,
+  SupervisorEvent,
+  Traffic,
+} from "../core/status.ts";
+import type { ApplyRequest, ApplyResult, ChangeAction, StopRequest, StopResult } from "../deps.ts";
+import { agree } from "./agree.ts";
+
+/** What an unknown word of a later version is read as. */
+const otherwise = z.catch;
+
+const count = z.number().check(z.gte(0));
+const port = z.int().check(z.gte(0), z.lte(65_535));
+
+export const errorRecord = agree<ErrorRecord>()(
+  z.object({ code: z.string(), message: z.string(), hint: z.exactOptional(z.string()) }),
+);
+
+// --- what a supervisor is asked ---------------------------------------------------------------------------------
+
+const target = agree<Target>()(
+  z.union([
+    z.strictObject({
+      kind: z.enum(["svc", "deploy", "sts", "ds", "rs", "job", "pod"]),
+      name: z.string(),
+    }),
+    z.strictObject({ kind: z.literal("selector"), selector: z.string() }),
+  ]),
+);
+
+const remotePort = agree<RemotePort>()(
+  z.strictObject({ via: z.enum(["service", "pod"]), port: z.union([z.number(), z.string()]) }),
+);
+
+const sourcePosition = agree<SourcePosition>()(
+  z.strictObject({ file: z.string(), line: z.number(), column: z.number() }),
+);
+
+const forwardSpec = agree<ForwardSpec>()(
+  z.strictObject({
+    name: z.string(),
+    description: z.exactOptional(z.string()),
+    target,
+    remotePort: z.exactOptional(remotePort),
+    protocol: z.enum(["tcp", "udp"]),
+    local: z.union([port, z.literal("auto")]),
+    bind: z.array(z.string()),
+    context: z.exactOptional(z.string()),
+    namespace: z.exactOptional(z.string()),
+    kubeconfig: z.exactOptional(z.string()),
+    required: z.boolean(),
+    source: sourcePosition,
+  }),
+);
+
+const config = agree<StatusReport["config"]>()(
+  z.object({ path: z.nullable(z.string()), sha256: z.string() }),
+);
+
+export const applyRequest = agree<ApplyRequest>()(
+  z.object({
+    project: z.string(),
+    config,
+    forwards: z.array(forwardSpec),
+    names: z.nullable(z.array(z.string())),
+  }),
+);
+
+/** Frozen: peers of every version send this shape. */
+export const stopRequest = agree<StopRequest>()(
+  z.object({ names: z.nullable(z.array(z.string())), drainMs: count }),
+);
+
+// --- what a supervisor tells ------------------------------------------------------------------------------------
+
+const action = agree<ChangeAction>()(
+  otherwise(z.enum(["start", "replace", "update", "keep", "remove"]), "update"),
+);
+
+export const applyResult = agree<ApplyResult>()(
+  z.object({ changes: z.array(z.object({ name: z.string(), action })) }),
+);
+
+/** Frozen, as {@link stopRequest}. */
+export const stopResult = agree<StopResult>()(z.object({ stopped: z.array(z.string()) }));
+
+const failureKind = agree<FailureKind>()(
+  otherwise(
+    z.enum(["transient", "unreachable", "gone", "missing", "denied", "local", "protocol", "unsupported"]),
+    "transient",
+  ),
+);
+
+const reason = agree<Reason>()(
+  z.object({
+    code: z.string(),
+    kind: failureKind,
+    message: z.string(),
+    hint: z.exactOptional(z.string()),
+  }),
+);
+
+const stage = agree<Stage>()(
+  otherwise(
+    z.enum(["binding", "resolving", "connecting", "ready", "waiting", "failed", "stopping", "stopped"]),
+    "waiting",
+  ),
+);
+
+const traffic = agree<Traffic>()(
+  z.object({
+    bytesIn: count,
+    bytesOut: count,
+    connections: count,
+    held: count,
+    served: count,
+    refused: count,
+  }),
+);
+
+const localAddress = agree<LocalAddress>()(z.object({ address: z.string(), port }));
+
+const forwardStatus = agree<ForwardStatus>()(
+  z.object({
+    name: z.string(),
+    description: z.nullable(z.string()),
+    state: stage,
+    reason: z.nullable(reason),
+    protocol: otherwise(z.enum(["tcp", "udp"]), "tcp"),
+    required: z.boolean(),
+    local: z.array(localAddress),
+    bind: z.array(z.string()),
+    localPort: z.nullable(port),
+    target: otherwise(target, { kind: "selector", selector: "" }), // `targetText` says it in words
+    targetText: z.string(),
+    context: z.nullable(z.string()),
+    namespace: z.nullable(z.string()),
+    pod: z.nullable(z.string()),
+    podPort: z.nullable(z.number()),
+    since: z.string(),
+    attempt: count,
+    restarts: count,
+    retryAt: z.nullable(z.string()),
+    lastError: z.nullable(z.object({ message: z.string(), at: z.string() })),
+    traffic,
+  }),
+);
+
+/** Frozen: `status` of every version reads it, and a later supervisor only adds fields. */
+export const statusReport = agree<StatusReport>()(
+  z.object({
+    schema: otherwise(z.literal("kfwd.status/1"), "kfwd.status/1"),
+    project: z.string(),
+    supervisor: z.object({
+      pid: z.int(),
+      mode: z.enum(["foreground", "detached"]),
+      version: z.string(),
+      startedAt: z.string(),
+      log: z.string(),
+    }),
+    config,
+    entries: z.array(forwardStatus),
+  }),
+);
+
+export const supervisorEvent = agree<SupervisorEvent>()(
+  z.union([
+    z.object({ type: z.literal("forward"), status: forwardStatus }),
+    z.object({ type: z.literal("removed"), name: z.string() }),
+    z.object({ type: z.literal("ended"), why: z.string() }),
+  ]),
+);
