@@ -1,0 +1,273 @@
+/**
+ * What the network, TLS and the API server did to us, as errors and reasons: the only place that knows their codes.
+ * Text is read in one case alone: who the server says we are, in a refusal by RBAC.
+ */
+import * as z from "zod/mini";
+import { KfwdError, type ErrorCode } from "../../errors.ts";
+import type { FailureKind, Reason } from "../core/status.ts";
+import type { ApiAccess } from "./access.ts";
+
+/** The part of an {@link ApiAccess} that messages name. */
+export type ApiName = Pick<ApiAccess, "context" | "user" | "server" | "loginHint">;
+
+/** What a request was to do, in the words of RBAC: `list pods in namespace "shop"`. */
+export interface ApiCall {
+  readonly verb: string;
+  /** Plural, with the subresource: `pods/portforward`. */
+  readonly resource: string;
+  readonly namespace: string;
+  readonly name?: string;
+}
+
+/** The API server answered, but not with what was asked for. Callers tell the cases apart by `status`. */
+export class ApiRefusal extends KfwdError {
+  /** HTTP status, or the `code` of a `Status` inside a watch. */
+  readonly status: number;
+  readonly kind: FailureKind;
+  /** How long the server asks to be left alone, in milliseconds. */
+  readonly retryAfterMs: number | undefined;
+
+  constructor(refusal: Refusal & { readonly status: number; readonly retryAfterMs: number | undefined }) {
+    super(refusal.code, refusal.message, { hint: refusal.hint });
+    this.status = refusal.status;
+    this.kind = refusal.kind;
+    this.retryAfterMs = refusal.retryAfterMs;
+  }
+}
+
+/** A failed dial, handshake or request as an error: `thrown` is what the socket said. */
+export function dialFailure(access: ApiName, thrown: unknown): KfwdError {
+  if (thrown instanceof KfwdError) return thrown;
+  const code = codeOf(thrown);
+  const reach = `cannot reach ${nameOf(access)}`;
+  const fail = (kind: ErrorCode, message: string, hint?: string): KfwdError =>
+    new KfwdError(kind, message, { hint, cause: thrown });
+
+  const certificate = CERTIFICATE[code];
+  if (certificate) return fail("UNREACHABLE", `${reach}: ${certificate.what}`, certificate.hint);
+  if (code === "ERR_TLS_CERT_ALTNAME_INVALID") {
+    return fail(
+      "UNREACHABLE",
+      `${reach}: its certificate is for ${certificateNames(thrown)}, not for "${wantedName(thrown) ?? hostOf(access)}"`,
+      "set `tls-server-name` of this cluster in the kubeconfig to a name the certificate has",
+    );
+  }
+  if (/^ERR_SSL_.*_ALERT_.*(?:CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED)/.test(code)) {
+    const message = `${nameOf(access)} refused the client certificate of user "${access.user}"`;
+    return fail("CREDENTIALS", message, access.loginHint);
+  }
+  if (code === "EPROTO" || code.startsWith("ERR_SSL_")) {
+    return fail("UNREACHABLE", `${reach}: the TLS handshake failed (${code})`, CHECK_SERVER);
+  }
+  if (code.startsWith("HPE_")) {
+    return fail("PROTOCOL", `${nameOf(access)} does not speak HTTP (${code})`, CHECK_SERVER);
+  }
+  if (code === "ERR_INVALID_CHAR") {
+    return fail(
+      "CREDENTIALS",
+      `the credentials of user "${access.user}" hold a character that no header may have`,
+    );
+  }
+  if (code === "ENOTFOUND")
+    return fail("UNREACHABLE", `${reach}: no address is known for "${hostOf(access)}"`);
+  const what = NETWORK[code] ?? (code === "" ? "the connection failed" : `the connection failed (${code})`);
+  return fail("UNREACHABLE", `${reach}: ${what}`);
+}
+
+/** A server that let a deadline pass: `missing` says what did not come. */
+export function deadlineFailure(access: ApiName, missing: string, deadlineMs: number): KfwdError {
+  const message = `cannot reach ${nameOf(access)}: ${missing} within ${deadlineMs / 1000} s`;
+  return new KfwdError("UNREACHABLE", message);
+}
+
+/** An answer that breaks the rules of the API: not JSON, cut short, too long. */
+export function malformedAnswer(access: ApiName, what: string): KfwdError {
+  return new KfwdError("PROTOCOL", `${nameOf(access)} sent ${what}`, {
+    hint: "is a proxy or a login page in between?",
+  });
+}
+
+/** An HTTP status other than success. `body` may be a `Status` in JSON, any other text, or empty. */
+export function answerFailure(
+  access: ApiName,
+  status: number,
+  body: string,
+  call: ApiCall,
+  retryAfter?: string,
+): ApiRefusal {
+  return statusFailure(access, status, parseStatus(body), call, retryAfter);
+}
+
+/** The same for a `Status` that is already parsed, as an ERROR event of a watch carries it. */
+export function statusFailure(
+  access: ApiName,
+  status: number,
+  body: unknown,
+  call: ApiCall,
+  retryAfter?: string,
+): ApiRefusal {
+  const parsed = Status.safeParse(body);
+  const told: StatusBody = parsed.success ? parsed.data : {};
+  const code = status === 200 ? (told.code ?? 500) : status;
+  const seconds = Number(retryAfter ?? told.details?.retryAfterSeconds ?? Number.NaN);
+  const retryAfterMs = Number.isFinite(seconds) && seconds >= 0 ? seconds * 1000 : undefined;
+  return new ApiRefusal({ ...refusalOf(access, code, told, call), status: code, retryAfterMs });
+}
+
+/** Any failure of this room as `status` shows it; an unforeseen one keeps the code INTERNAL. */
+export function reasonOf(thrown: unknown): Reason {
+  const error = KfwdError.from(thrown);
+  const kind = error instanceof ApiRefusal ? error.kind : (KIND[error.code] ?? "transient");
+  const reason = { code: error.reasonCode, kind, message: error.message };
+  return error.hint === undefined ? reason : { ...reason, hint: error.hint };
+}
+
+/** The server as messages name it: its URL without path and the context that led there. */
+function nameOf(access: ApiName): string {
+  return `${access.server.origin} (context "${access.context}")`;
+}
+
+interface Refusal {
+  readonly code: ErrorCode;
+  readonly kind: FailureKind;
+  readonly message: string;
+  readonly hint?: string | undefined;
+}
+
+function refusalOf(access: ApiName, status: number, told: StatusBody, call: ApiCall): Refusal {
+  const context = `(context "${access.context}")`;
+  const deed = `${call.verb} ${call.resource} in namespace "${call.namespace}"`;
+  const said = told.message === undefined ? "" : `: ${shorten(told.message)}`;
+  if (status === 401) {
+    const message = `the cluster refused the credentials of user "${access.user}" (401, context "${access.context}")`;
+    return { code: "UNAUTHORIZED", kind: "denied", message, hint: access.loginHint };
+  }
+  if (status === 403) {
+    const rbac = told.message === undefined || DENIED_BY_RBAC.test(told.message);
+    const user = DENIED_BY_RBAC.exec(told.message ?? "")?.[1] ?? access.user;
+    const message = rbac
+      ? `user "${user}" may not ${deed} ${context}`
+      : `the cluster does not let user "${user}" ${deed} ${context}${said}`;
+    return { code: "FORBIDDEN", kind: "denied", message };
+  }
+  if (status === 404 && call.name !== undefined) {
+    const thing = call.resource.replace(/s?(\/.*)?$/, "");
+    const message = `${thing} "${call.name}" not found in namespace "${call.namespace}" ${context}`;
+    return { code: "CLUSTER_ANSWER", kind: "gone", message };
+  }
+  if (status === 404) {
+    const message = `${nameOf(access)} knows no ${call.resource} (404)`;
+    return { code: "CLUSTER_ANSWER", kind: "transient", message, hint: CHECK_SERVER };
+  }
+  if (status === 429) {
+    const message = `the API server is too busy to ${deed} (429, context "${access.context}")`;
+    return { code: "CLUSTER_ANSWER", kind: "transient", message };
+  }
+  const message = `the API server answered ${status} to "${call.verb} ${call.resource}" in namespace "${call.namespace}" ${context}${said}`;
+  const isStranger = status < 500 && told.message === undefined; // no API server answers so
+  return { code: "CLUSTER_ANSWER", kind: "transient", message, hint: isStranger ? CHECK_SERVER : undefined };
+}
+
+/** The parts of a `Status` that are read; Go writes null for absent details. */
+const Status = z.object({
+  code: z.optional(z.number()),
+  message: z.optional(z.string()),
+  details: z.optional(z.nullable(z.object({ retryAfterSeconds: z.optional(z.number()) }))),
+});
+type StatusBody = z.infer<typeof Status>;
+
+function parseStatus(body: string): unknown {
+  try {
+    return JSON.parse(body);
+  } catch {
+    return undefined;
+  }
+}
+
+/** apiserver `pkg/endpoints/handlers/responsewriters/errors.go`, forbiddenMessage. */
+const DENIED_BY_RBAC = /\bUser "([^"]*)" cannot /;
+
+const CHECK_SERVER = "check `server` of this cluster in the kubeconfig";
+const CHECK_CLOCK =
+  "check the clock of this machine; otherwise the certificate of the cluster must be renewed";
+const CHECK_AUTHORITY =
+  "get the cluster's kubeconfig anew, or find out whether something intercepts TLS on the way";
+
+const UNTRUSTED = {
+  what: "its certificate is signed by an authority that the kubeconfig does not trust",
+  hint: CHECK_AUTHORITY,
+};
+
+const CERTIFICATE: Readonly<Record<string, { readonly what: string; readonly hint: string }>> = {
+  CERT_HAS_EXPIRED: { what: "its certificate has expired", hint: CHECK_CLOCK },
+  CERT_NOT_YET_VALID: { what: "its certificate is not valid yet", hint: CHECK_CLOCK },
+  CERT_REVOKED: { what: "its certificate has been revoked", hint: CHECK_AUTHORITY },
+  CERT_SIGNATURE_FAILURE: UNTRUSTED,
+  CERT_UNTRUSTED: UNTRUSTED,
+  DEPTH_ZERO_SELF_SIGNED_CERT: UNTRUSTED,
+  SELF_SIGNED_CERT_IN_CHAIN: UNTRUSTED,
+  UNABLE_TO_GET_ISSUER_CERT: UNTRUSTED,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: UNTRUSTED,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: UNTRUSTED,
+  INVALID_CA: UNTRUSTED,
+};
+
+const NETWORK: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "connection refused",
+  ECONNRESET: "the connection was reset",
+  ECONNABORTED: "the connection was cut off",
+  EPIPE: "the connection was cut off",
+  ETIMEDOUT: "the connection timed out",
+  EHOSTUNREACH: "no route to the host",
+  EHOSTDOWN: "the host is down",
+  ENETUNREACH: "no route to the network",
+  ENETDOWN: "the network is down",
+  EAI_AGAIN: "the name server does not answer",
+  EADDRNOTAVAIL: "this machine has no address to dial from",
+};
+
+const KIND: Readonly<Partial<Record<ErrorCode, FailureKind>>> = {
+  UNREACHABLE: "unreachable",
+  UNAUTHORIZED: "denied",
+  FORBIDDEN: "denied",
+  CREDENTIALS: "denied",
+  KUBECONFIG_MISSING: "denied",
+  KUBECONFIG_INVALID: "denied",
+  CONTEXT_UNKNOWN: "denied",
+  PROTOCOL: "protocol",
+};
+
+function codeOf(thrown: unknown): string {
+  return thrown instanceof Error && "code" in thrown && typeof thrown.code === "string" ? thrown.code : "";
+}
+
+function hostOf(access: ApiName): string {
+  return access.server.hostname.replace(/^\[|\]$/g, "");
+}
+
+const AltNameError = z.object({ cert: z.object({ subjectaltname: z.string() }) });
+const NAMES_SHOWN = 3;
+
+/** The name that was looked for: not the host where the kubeconfig has a `tls-server-name`. */
+function wantedName(thrown: unknown): string | undefined {
+  return thrown instanceof Error && "host" in thrown && typeof thrown.host === "string"
+    ? thrown.host
+    : undefined;
+}
+
+/** The first names of a certificate, from the form `DNS:kubernetes, IP Address:10.0.0.1`. */
+function certificateNames(thrown: unknown): string {
+  const parsed = AltNameError.safeParse(thrown);
+  const names = parsed.success ? parsed.data.cert.subjectaltname.split(", ") : [];
+  if (names.length === 0) return "another host";
+  const shown = names.slice(0, NAMES_SHOWN).map((name) => `"${shorten(name.replace(/^[A-Za-z ]+:/, ""))}"`);
+  return names.length > NAMES_SHOWN ? `${shown.join(", ")} and others` : shown.join(", ");
+}
+
+const TEXT_MAX = 300;
+
+function shorten(text: string): string {
+  return text.length > TEXT_MAX ? `${text.slice(0, TEXT_MAX)}…` : text;
+}
+
+/** `KUBECONFIG_INVALID` to `KubeconfigInvalid`. */

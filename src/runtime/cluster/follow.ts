@@ -1,0 +1,109 @@
+/** Tells followers what their targets mean, now and on every change. */
+import type { Endpoint } from "../core/status.ts";
+import type { Resolution } from "../deps.ts";
+import { PODS, SERVICES, WORKLOADS, type Pod, type Service, type Workload } from "./objects.ts";
+import type { ReflectorSurroundings } from "./reflector.ts";
+import { resolve, type FollowRequest } from "./resolve.ts";
+import { SharedReflectors, type Share } from "./share.ts";
+
+/** Followers of one namespace share its reflectors. Disposing ends the reflectors; nobody is told anything after it. */
+export class Followers implements AsyncDisposable {
+  readonly #pods = new SharedReflectors(PODS);
+  readonly #services = new SharedReflectors(SERVICES);
+  readonly #workloads: ReadonlyMap<string, SharedReflectors<Workload>> = new Map(
+    Object.entries(WORKLOADS).map(([kind, workload]) => [kind, new SharedReflectors<Workload>(workload)]),
+  );
+
+  /** `tell` is called with every new resolution, never from within this call and never after disposing. */
+  follow(
+    around: ReflectorSurroundings,
+    request: FollowRequest,
+    tell: (resolution: Resolution) => void,
+  ): Disposable {
+    const { target, place } = request;
+    const workloads = this.#workloads.get(target.kind);
+    return new Follower(request, tell, (onChange) => ({
+      pods: this.#pods.share(around, place.namespace, onChange),
+      services: target.kind === "svc" ? this.#services.share(around, place.namespace, onChange) : undefined,
+      workloads: workloads?.share(around, place.namespace, onChange),
+    }));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const all = [this.#pods, this.#services, ...this.#workloads.values()];
+    await Promise.all(all.map((one) => one[Symbol.asyncDispose]()));
+  }
+}
+
+/** What a follower reads; undefined where its target does not need it. */
+interface Sources {
+  readonly pods: Share<Pod>;
+  readonly services: Share<Service> | undefined;
+  readonly workloads: Share<Workload> | undefined;
+}
+
+class Follower implements Disposable {
+  readonly #request: FollowRequest;
+  readonly #sources: Sources;
+  #tell: ((resolution: Resolution) => void) | undefined;
+  #told: Resolution | undefined;
+  #inUse: Endpoint | undefined;
+
+  constructor(
+    request: FollowRequest,
+    tell: (resolution: Resolution) => void,
+    open: (onChange: () => void) => Sources,
+  ) {
+    this.#request = request;
+    this.#tell = tell;
+    this.#sources = open(() => this.#look());
+    queueMicrotask(() => this.#look()); // what others follow already is known at once
+  }
+
+  [Symbol.dispose](): void {
+    this.#tell = undefined;
+    for (const source of this.#all()) source[Symbol.dispose]();
+  }
+
+  #look(): void {
+    const now = this.#resolve();
+    if (now === undefined || (this.#told && sameResolution(this.#told, now))) return;
+    this.#told = now;
+    if (now.kind === "found") this.#inUse = now.endpoint;
+    this.#tell?.(now);
+  }
+
+  /** Undefined as long as a list is under way. */
+  #resolve(): Resolution | undefined {
+    const { pods, services, workloads } = this.#sources;
+    const trouble = this.#all()
+      .map(({ state }) => (state.kind === "failing" ? state.reason : undefined))
+      .find((reason) => reason !== undefined);
+    if (this.#all().some(({ objects }) => objects === undefined)) {
+      return trouble && { kind: "none", reason: trouble };
+    }
+    const snapshot = {
+      pods: pods.objects ?? new Map<string, Pod>(),
+      services: services?.objects ?? new Map<string, Service>(),
+      workloads: workloads?.objects ?? new Map<string, Workload>(),
+    };
+    const resolution = resolve(this.#request, snapshot, this.#inUse);
+    // A stale "none" says less than why nothing newer is known; an endpoint may well live on while the API does not.
+    return resolution.kind === "none" && trouble ? { kind: "none", reason: trouble } : resolution;
+  }
+
+  #all(): readonly Share<unknown>[] {
+    const { pods, services, workloads } = this.#sources;
+    return [pods, services, workloads].filter((source) => source !== undefined);
+  }
+}
+
+function sameResolution(a: Resolution, b: Resolution): boolean {
+  if (a.kind === "found" && b.kind === "found") {
+    return a.endpoint.podUid === b.endpoint.podUid && a.endpoint.port === b.endpoint.port;
+  }
+  if (a.kind === "none" && b.kind === "none") {
+    return a.reason.code === b.reason.code && a.reason.message === b.reason.message;
+  }
+  return false;
+}

@@ -1,0 +1,139 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { FakeApiServer, until } from "../../../test/fakes/apiserver.ts";
+import { FakeClock, settle } from "../../../test/fakes/clock.ts";
+import { podJson } from "../../../test/fakes/kubeobjects.ts";
+import type { Log } from "../deps.ts";
+import { KubeApi } from "./kubeapi.ts";
+
+const quiet = (): void => {};
+const LOG: Log = { debug: quiet, info: quiet, warn: quiet, error: quiet };
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "kfwd-api-"));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+/** A kubeconfig with a context per server URL; `current` is the first one. */
+function kubeconfig(servers: Readonly<Record<string, string>>, namespace = "shop"): string {
+  const names = Object.keys(servers);
+  const config = {
+    "current-context": names[0],
+    contexts: names.map((name) => ({ name, context: { cluster: name, user: name, namespace } })),
+    clusters: names.map((name) => ({ name, cluster: { server: servers[name] } })),
+    users: names.map((name) => ({ name, user: { token: `token-of-${name}` } })),
+  };
+  const path = join(folder, "config");
+  writeFileSync(path, JSON.stringify(config));
+  return path;
+}
+
+function apiOf(clock = new FakeClock()): KubeApi {
+  return new KubeApi({ clock, random: () => 0.5, log: LOG, env: {}, home: folder, version: "1" });
+}
+
+describe("pin", () => {
+  test.each([
+    { name: "nothing said", wanted: {}, is: { context: "one", namespace: "shop" } },
+    { name: "a context", wanted: { context: "two" }, is: { context: "two", namespace: "shop" } },
+    { name: "a namespace", wanted: { namespace: "team" }, is: { context: "one", namespace: "team" } },
+  ])("$name", async ({ wanted, is }) => {
+    const path = kubeconfig({ one: "https://one.test", two: "https://two.test" });
+    await using api = apiOf();
+    const open = { kubeconfig: path, context: undefined, namespace: undefined };
+    expect(api.pin({ ...open, ...wanted })).toEqual({ kubeconfig: path, ...is });
+  });
+
+  test("without a namespace anywhere it is default", async () => {
+    const path = kubeconfig({ one: "https://one.test" }, "");
+    await using api = apiOf();
+    const place = api.pin({ kubeconfig: path, context: undefined, namespace: undefined });
+    expect(place.namespace).toBe("default");
+  });
+
+  test.each(["../../secrets", "Shop", "a/b", "-a", "x".repeat(64)])(
+    "the namespace %j is refused",
+    async (namespace) => {
+      const path = kubeconfig({ one: "https://one.test" }, namespace);
+      await using api = apiOf();
+      expect(() => api.pin({ kubeconfig: path, context: undefined, namespace: undefined })).toThrow(
+        `"${namespace}", of context "one", cannot be a namespace`,
+      );
+    },
+  );
+
+  test("gives one access per kubeconfig and context", async () => {
+    const path = kubeconfig({ one: "https://one.test", two: "https://two.test" });
+    await using api = apiOf();
+    const place = { kubeconfig: path, context: "one", namespace: "a" };
+    expect(api.access(place)).toBe(api.access({ ...place, namespace: "b" }));
+    expect(api.access(place)).not.toBe(api.access({ ...place, context: "two" }));
+    expect(api.access(place)).toMatchObject({ context: "one", user: "one" });
+  });
+});
+
+describe("follow", () => {
+  test("goes to the context's server with its token; two contexts with one namespace are two", async () => {
+    await using one = await FakeApiServer.start();
+    await using two = await FakeApiServer.start();
+    one.put("shop", "pods", podJson("a", { uid: "1" }));
+    two.put("shop", "pods", podJson("a", { uid: "2" }));
+    const path = kubeconfig({ one: one.url, two: `${two.url}/prefix` });
+    const clock = new FakeClock();
+    {
+      await using api = apiOf(clock);
+      const told: unknown[] = [];
+      for (const context of ["one", "two"]) {
+        const place = api.pin({ kubeconfig: path, context, namespace: undefined });
+        const request = {
+          place,
+          target: { kind: "pod", name: "a" },
+          remotePort: { via: "pod", port: 1 },
+        } as const;
+        api.follow(request, (resolution) => told.push(resolution));
+      }
+      await until(() => told.length === 2 && one.watches + two.watches === 2);
+      expect(told).toEqual(
+        expect.arrayContaining([
+          { kind: "found", endpoint: { context: "one", namespace: "shop", pod: "a", podUid: "1", port: 1 } },
+          { kind: "found", endpoint: { context: "two", namespace: "shop", pod: "a", podUid: "2", port: 1 } },
+        ]),
+      );
+      expect(one.asked[0]).toMatchObject({
+        headers: { authorization: "Bearer token-of-one", "user-agent": "kfwd/1" },
+      });
+      expect(two.asked[0]?.path).toBe("/prefix/api/v1/namespaces/shop/pods");
+    }
+    await until(() => one.connections + two.connections === 0);
+    expect(clock.pending).toBe(0);
+  });
+
+  test("in a place that was never pinned and does not exist tells why, once, unless disposed first", async () => {
+    await using api = apiOf();
+    const place = { kubeconfig: join(folder, "none"), context: "x", namespace: "shop" };
+    const request = { place, target: { kind: "pod", name: "a" }, remotePort: undefined } as const;
+    const told: unknown[] = [];
+    api.follow(request, (resolution) => told.push(resolution));
+    api.follow(request, () => expect.unreachable())[Symbol.dispose]();
+    expect(told).toEqual([]);
+    await settle();
+    expect(told).toMatchObject([{ kind: "none", reason: { code: "KubeconfigMissing", kind: "denied" } }]);
+  });
+
+  test("goes on with what was pinned when the kubeconfig vanishes", async () => {
+    await using server = await FakeApiServer.start();
+    server.put("shop", "pods", podJson("a"));
+    const path = kubeconfig({ one: server.url });
+    await using api = apiOf();
+    const place = api.pin({ kubeconfig: path, context: undefined, namespace: undefined });
+    rmSync(path);
+    const told: unknown[] = [];
+    const target = { kind: "pod", name: "a" } as const;
+    api.follow({ place, target, remotePort: { via: "pod", port: 1 } }, (resolution) => told.push(resolution));
+    await until(() => told.length === 1);
+    expect(told).toMatchObject([{ kind: "found" }]);
+  });
+});

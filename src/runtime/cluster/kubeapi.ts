@@ -1,0 +1,104 @@
+/** The Kubernetes API as forwards use it: contexts, credentials, and what targets mean. */
+import { KfwdError } from "../../errors.ts";
+import type { Clock, Cluster, Log, Place, Random, Resolution } from "../deps.ts";
+import type { RenewableAccess } from "./access.ts";
+import { reasonOf } from "./failures.ts";
+import { Followers } from "./follow.ts";
+import { KubeAccess } from "./kubeaccess.ts";
+import { Kubeconfigs, type KubeconfigSources } from "./kubeconfig.ts";
+import type { FollowRequest } from "./resolve.ts";
+import { RestClient } from "./rest.ts";
+
+/** What a {@link KubeApi} needs of the world. */
+export interface KubeApiOptions extends KubeconfigSources {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** Of kfwd, for the User-Agent. */
+  readonly version: string;
+}
+
+interface Client {
+  readonly access: KubeAccess;
+  readonly rest: RestClient;
+}
+
+/** One client per (kubeconfig, context), kept until disposed. */
+export class KubeApi implements AsyncDisposable {
+  readonly #options: KubeApiOptions;
+  readonly #kubeconfigs: Kubeconfigs;
+  readonly #clients = new Map<string, Client>();
+  readonly #followers = new Followers();
+
+  constructor(options: KubeApiOptions) {
+    this.#options = options;
+    this.#kubeconfigs = new Kubeconfigs(options);
+  }
+
+  /** @see Cluster.pin */
+  pin(wanted: Parameters<Cluster["pin"]>[0]): Place {
+    const { kubeconfig } = wanted;
+    const { context, namespace: ofContext } = this.#kubeconfigs.connection(kubeconfig, wanted.context);
+    const namespace = wanted.namespace ?? ofContext ?? "default";
+    if (!NAMESPACE.test(namespace)) {
+      throw new KfwdError(
+        "KUBECONFIG_INVALID",
+        `"${namespace}", of context "${context}", cannot be a namespace`,
+      );
+    }
+    const place = { kubeconfig, context, namespace };
+    this.#client(place).access.retry(); // from now on a kubeconfig that breaks does no harm
+    return place;
+  }
+
+  /**
+   * The same object for the same kubeconfig and context.
+   * @throws KfwdError `KUBECONFIG_MISSING`, `KUBECONFIG_INVALID`, `CONTEXT_UNKNOWN`.
+   */
+  access(place: Place): RenewableAccess {
+    return this.#client(place).access;
+  }
+
+  /** @see Cluster.follow */
+  follow(request: FollowRequest, tell: (resolution: Resolution) => void): Disposable {
+    const { clock, random, log } = this.#options;
+    let rest: RestClient;
+    try {
+      rest = this.#client(request.place).rest;
+    } catch (error) {
+      return tellOnce({ kind: "none", reason: reasonOf(error) }, tell);
+    }
+    return this.#followers.follow({ rest, clock, random, log }, request, tell);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const clients = [...this.#clients.values()];
+    for (const { access } of clients) access[Symbol.dispose]();
+    await this.#followers[Symbol.asyncDispose]();
+    for (const { rest } of clients) rest[Symbol.dispose]();
+  }
+
+  #client(place: Place): Client {
+    const key = keyOf(place);
+    const known = this.#clients.get(key);
+    if (known) return known;
+    const look = () => this.#kubeconfigs.connection(place.kubeconfig, place.context);
+    const access = new KubeAccess(look(), look, this.#options);
+    const client = { access, rest: new RestClient(access, this.#options.clock) };
+    this.#clients.set(key, client);
+    return client;
+  }
+}
+
+/** RFC 1123 label. */
+const NAMESPACE = /^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$/;
+
+function keyOf({ kubeconfig, context }: Place): string {
+  return JSON.stringify([kubeconfig, context]);
+}
+
+function tellOnce(resolution: Resolution, tell: (resolution: Resolution) => void): Disposable {
+  let live: typeof tell | undefined = tell;
+  queueMicrotask(() => live?.(resolution));
+  return { [Symbol.dispose]: () => (live = undefined) };
+}

@@ -1,0 +1,184 @@
+/**
+ * Credential plugins of a kubeconfig (KEP-541), run by client-node's ExecAuth. What it lacks is added around it:
+ * a time limit, the cluster's data in `KUBERNETES_EXEC_INFO`, the time of expiry, and errors that say what to do.
+ */
+import type { RequestOptions } from "node:https";
+import { basename } from "node:path";
+import { ExecAuth } from "@kubernetes/client-node/dist/exec_auth.js";
+import * as z from "zod/mini";
+import { KfwdError } from "../../errors.ts";
+import type { Clock } from "../deps.ts";
+import type { ClusterEntry, ExecEntry } from "./kubeconfigfile.ts";
+
+/** A login that needs a person takes longer; those are made beforehand, in a terminal. */
+const PLUGIN_LIMIT_MS = 30_000;
+
+/** What a plugin answered. */
+export interface PluginAnswer {
+  readonly authorization: string | undefined;
+  /** PEM. */
+  readonly cert: string | undefined;
+  readonly key: string | undefined;
+  /** Wall-clock milliseconds; undefined: good until the server refuses it. */
+  readonly expiresAtMs: number | undefined;
+}
+
+/** The plugin, whose name it is run for, and the surroundings. */
+export interface PluginRun {
+  readonly exec: ExecEntry;
+  readonly user: string;
+  readonly cluster: ClusterEntry;
+  readonly server: URL;
+  /** PEM of the cluster's authority, for plugins that ask for the cluster's data. */
+  readonly ca: string | undefined;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
+
+/** Runs the plugin once. @throws KfwdError `CREDENTIALS` with the plugin's own words as detail. */
+export async function runPlugin(run: PluginRun): Promise<PluginAnswer> {
+  const { exec, user, clock, signal } = run;
+  if (exec.interactiveMode === "Always") {
+    const message = `the credential plugin "${exec.command}" of user "${user}" wants a terminal, and kfwd has none for it`;
+    throw new KfwdError("CREDENTIALS", message, { hint: loginHint(exec) });
+  }
+  const child = new AbortController();
+  const onAbort = (): void => child.abort(signal.reason);
+  signal.addEventListener("abort", onAbort, { once: true });
+  let limit: Disposable | undefined;
+  try {
+    signal.throwIfAborted();
+    const late = new Promise<never>((_, reject) => {
+      child.signal.addEventListener("abort", () => reject(child.signal.reason), { once: true });
+      limit = clock.timer(PLUGIN_LIMIT_MS, () => child.abort(lateError(run)));
+    });
+    return await Promise.race([ask(run, child.signal), late]);
+  } catch (error) {
+    if (signal.aborted) throw signal.reason;
+    throw error instanceof KfwdError ? error : pluginError(run, error);
+  } finally {
+    limit?.[Symbol.dispose]();
+    signal.removeEventListener("abort", onAbort);
+  }
+}
+
+/** The command that renews the login behind a well-known plugin. */
+export function loginHint(exec: ExecEntry): string | undefined {
+  const command = basename(exec.command).replace(/\.exe$/, "");
+  return LOGIN[command];
+}
+
+const LOGIN: Readonly<Record<string, string>> = {
+  aws: "aws sso login",
+  "aws-iam-authenticator": "aws sso login",
+  "gke-gcloud-auth-plugin": "gcloud auth login",
+  kubelogin: "az login",
+  az: "az login",
+  tsh: "tsh login",
+  doctl: "doctl auth init",
+};
+
+async function ask(run: PluginRun, signal: AbortSignal): Promise<PluginAnswer> {
+  const { exec, user } = run;
+  const auth = new ExecAuth();
+  const spawn: unknown = Reflect.get(auth, "execFn");
+  if (typeof spawn !== "function") throw new KfwdError("INTERNAL", "ExecAuth of client-node has changed");
+  const childOptions = { env: pluginEnv(run), signal, stdio: ["ignore", "pipe", "pipe"], windowsHide: true };
+  const answers: Record<string, unknown> = {};
+  // ExecAuth has no public way to limit its child or to learn when a credential expires; these two fields give both.
+  Object.assign(auth, {
+    execFn: (...call: readonly unknown[]): unknown =>
+      Reflect.apply(spawn, undefined, [...call.slice(0, 2), childOptions]),
+    tokenCache: answers,
+  });
+  const options: RequestOptions = {};
+  const asUser = { name: user, exec: { command: exec.command, args: exec.args } };
+  await auth.applyAuthentication(asUser, options);
+  const applied = Applied.safeParse(options);
+  const answer = Answer.safeParse(answers[user]);
+  if (!applied.success || !answer.success) throw new SyntaxError("not an ExecCredential");
+  const { cert, key, headers } = applied.data;
+  const authorization = headers?.Authorization;
+  if (authorization === undefined && cert === undefined) throw new SyntaxError("an empty ExecCredential");
+  return { authorization, cert, key, expiresAtMs: parseTime(answer.data.status.expirationTimestamp) };
+}
+
+const Applied = z.object({
+  cert: z.optional(z.string()),
+  key: z.optional(z.string()),
+  headers: z.optional(z.object({ Authorization: z.optional(z.string()) })),
+});
+
+const Answer = z.object({ status: z.object({ expirationTimestamp: z.optional(z.nullable(z.string())) }) });
+
+/** The user's environment without what would steer a plugin written in Node, and with what KEP-541 adds. */
+function pluginEnv(run: PluginRun): Record<string, string | undefined> {
+  const { exec, cluster, server, ca, env } = run;
+  const clusterInfo = {
+    server: server.href,
+    "tls-server-name": cluster.tlsServerName,
+    "insecure-skip-tls-verify": cluster.skipTlsVerify || undefined,
+    "certificate-authority-data": ca === undefined ? undefined : Buffer.from(ca).toString("base64"),
+    config: cluster.execConfig,
+  };
+  const info = {
+    kind: "ExecCredential",
+    apiVersion: exec.apiVersion,
+    spec: { cluster: exec.provideClusterInfo ? clusterInfo : undefined, interactive: false },
+  };
+  return {
+    ...env,
+    NODE_OPTIONS: undefined,
+    ...Object.fromEntries(exec.env.map(({ name, value }) => [name, value])),
+    KUBERNETES_EXEC_INFO: JSON.stringify(info),
+  };
+}
+
+function pluginError({ exec, user }: PluginRun, thrown: unknown): KfwdError {
+  const plugin = `the credential plugin "${exec.command}" of user "${user}"`;
+  const fail = (message: string, hint = loginHint(exec), detail?: string): KfwdError =>
+    new KfwdError("CREDENTIALS", message, { hint, detail, cause: thrown });
+  if (thrown instanceof Error && "syscall" in thrown && "code" in thrown) {
+    // The kubeconfig's own advice on how to get the plugin is the best there is.
+    if (thrown.code === "ENOENT") return fail(`${plugin} is not installed, or not on PATH`, exec.installHint);
+    return fail(`${plugin} cannot be run (${String(thrown.code)})`, exec.installHint);
+  }
+  if (thrown instanceof SyntaxError || thrown instanceof TypeError) {
+    return fail(`${plugin} printed something that is not an ExecCredential`);
+  }
+  const said = printable(thrown instanceof Error ? thrown.message : "");
+  const lastLine = said.at(-1);
+  return fail(
+    `${plugin} failed${lastLine === undefined ? "" : `: ${lastLine}`}`,
+    undefined,
+    said.join("\n") || undefined,
+  );
+}
+
+function lateError({ exec, user }: PluginRun): KfwdError {
+  const message = `the credential plugin "${exec.command}" of user "${user}" gave no answer within ${PLUGIN_LIMIT_MS / 1000} s`;
+  return new KfwdError("CREDENTIALS", message, { hint: loginHint(exec) });
+}
+
+const LINES_MAX = 10;
+const LINE_MAX_CHARS = 300;
+
+/** The last lines of what a plugin wrote on stderr, without anything that could steer a terminal. */
+function printable(stderr: string): readonly string[] {
+  const lines = stderr
+    // oxlint-disable-next-line no-control-regex -- escape sequences first, then what is left of control characters
+    .replace(/\u001b\[[0-9;?]*[A-Za-z]/g, "")
+    .split(/\r?\n/)
+    // oxlint-disable-next-line no-control-regex
+    .map((line) => line.replace(/[\u0000-\u001f\u007f-\u009f]/g, " ").trim())
+    .filter((line) => line !== "");
+  return lines.slice(-LINES_MAX).map((line) => line.slice(0, LINE_MAX_CHARS));
+}
+
+function parseTime(timestamp: string | null | undefined): number | undefined {
+  if (timestamp === null || timestamp === undefined) return undefined;
+  // oxlint-disable-next-line no-restricted-globals -- reads a time that was written down, not the clock
+  const ms = Date.parse(timestamp);
+  return Number.isNaN(ms) ? undefined : ms;
+}

@@ -1,0 +1,55 @@
+/** Which pod of many, and what to say when none will do. Pure. */
+import type { Reason } from "../core/status.ts";
+import type { Pod } from "./objects.ts";
+
+/**
+ * The pods that may take connections, best first: the one in use as long as it is among them, then in kubectl's
+ * order (client-go's `ActivePods`): ready for longest, fewest restarts, oldest; by name where all that is equal.
+ */
+export function eligible(pods: readonly Pod[], inUse: string | undefined): readonly Pod[] {
+  return pods
+    .filter((pod) => pod.stage === "ready")
+    .sort(
+      (a, b) =>
+        Number(b.uid === inUse) - Number(a.uid === inUse) ||
+        compareText(a.readySince, b.readySince) ||
+        a.restarts - b.restarts ||
+        compareText(a.createdAt, b.createdAt) ||
+        compareText(a.name, b.name),
+    );
+}
+
+const PODS_SHOWN = 2;
+
+/** `0 of 2 pods ready: redis-0 CrashLoopBackOff (last exit 137 OOMKilled)`; `pods` is not empty and none is ready. */
+export function noReadyPods(pods: readonly Pod[], kubectl: string): Reason {
+  const living = pods.filter((pod) => pod.stage !== "finished");
+  const counted = living.length > 0 ? living : pods;
+  const byTrouble = [...counted].sort(
+    (a, b) => Number(isMild(a)) - Number(isMild(b)) || b.restarts - a.restarts || compareText(a.name, b.name),
+  );
+  const shown = byTrouble.slice(0, PODS_SHOWN).map((pod) => `${pod.name} ${pod.trouble}`);
+  const more = byTrouble.length > PODS_SHOWN ? ` and ${byTrouble.length - PODS_SHOWN} more` : "";
+  const [worst] = byTrouble;
+  return {
+    code: "NoReadyPods",
+    kind: "missing",
+    message: `0 of ${counted.length} ${counted.length === 1 ? "pod" : "pods"} ready: ${shown.join(", ")}${more}`,
+    ...(worst ? { hint: hintFor(worst, kubectl) } : {}),
+  };
+}
+
+/** What a person does next about a pod that does not serve: the logs of the run that failed, or its events. */
+export function hintFor(pod: Pod, kubectl: string): string {
+  if (/^CrashLoopBackOff|^stopped/.test(pod.trouble)) return `${kubectl} logs ${pod.name} --previous`;
+  return `${kubectl} describe pod ${pod.name}`;
+}
+
+/** Not a trouble in itself: it is on its way up or down. */
+function isMild({ stage, trouble }: Pod): boolean {
+  return stage === "terminating" || trouble === "not ready" || trouble.startsWith("Pending");
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

@@ -1,0 +1,95 @@
+/** Why a pod does not serve, in the words of the kubelet and the scheduler, shortened. */
+import * as z from "zod/mini";
+
+const Terminated = z.object({
+  exitCode: z.optional(z.number()),
+  reason: z.nullish(z.string()),
+});
+
+const State = z.nullish(
+  z.object({
+    waiting: z.nullish(z.object({ reason: z.nullish(z.string()) })),
+    running: z.nullish(z.object({})),
+    terminated: z.nullish(Terminated),
+  }),
+);
+
+/** A container's status, as far as it tells of trouble. */
+export const ContainerStatus = z.object({
+  name: z._default(z.string(), ""),
+  restartCount: z._default(z.number(), 0),
+  state: State,
+  lastState: State,
+});
+
+export const Condition = z.object({
+  type: z.string(),
+  status: z.string(),
+  reason: z.nullish(z.string()),
+  message: z.nullish(z.string()),
+  lastTransitionTime: z.nullish(z.string()),
+});
+
+type ContainerStatuses = readonly z.infer<typeof ContainerStatus>[];
+type Conditions = readonly z.infer<typeof Condition>[];
+
+/** What is known of a pod that does not serve. */
+export interface PodFacts {
+  readonly phase: string;
+  /** Of the pod itself: `Evicted`, `NodeLost`. */
+  readonly reason: string | undefined;
+  readonly conditions: Conditions;
+  readonly initContainers: ContainerStatuses;
+  readonly containers: ContainerStatuses;
+}
+
+/** `CrashLoopBackOff (last exit 137 OOMKilled)`, `Pending (Unschedulable: …)`, `not ready`. */
+export function troubleOf(pod: PodFacts): string {
+  if (pod.phase === "Failed" || pod.phase === "Succeeded") return ended(pod);
+  const scheduled = pod.conditions.find((c) => c.type === "PodScheduled");
+  if (scheduled?.status === "False")
+    return pending(scheduled.reason ?? "not scheduled", scheduled.message ?? "");
+  const stuck = firstTrouble(pod.initContainers) ?? firstTrouble(pod.containers);
+  if (stuck !== undefined) return stuck;
+  if (pod.phase === "Pending") return pending(waitingReason(pod) ?? "", "");
+  return pod.phase === "Running" ? "not ready" : pod.phase;
+}
+
+function ended({ phase, reason, containers }: PodFacts): string {
+  if (reason !== undefined) return `${phase} (${reason})`;
+  const exit = containers.map((c) => c.state?.terminated).find((t) => t && t.exitCode !== 0);
+  return exit ? `${phase} (${exitText(exit)})` : phase;
+}
+
+/** The first container that is not merely on its way up. */
+function firstTrouble(containers: ContainerStatuses): string | undefined {
+  for (const { state, lastState } of containers) {
+    const waiting = state?.waiting?.reason ?? undefined;
+    const lastExit = lastState?.terminated ? ` (last ${exitText(lastState.terminated)})` : "";
+    if (waiting !== undefined && !ON_ITS_WAY.has(waiting)) return `${waiting}${lastExit}`;
+    const terminated = state?.terminated;
+    if (terminated && terminated.exitCode !== 0) return `stopped (${exitText(terminated)})`;
+  }
+  return undefined;
+}
+
+const ON_ITS_WAY = new Set(["ContainerCreating", "PodInitializing"]);
+
+function waitingReason({ containers }: PodFacts): string | undefined {
+  return containers.map((c) => c.state?.waiting?.reason).find((reason) => reason) ?? undefined;
+}
+
+const MESSAGE_MAX_CHARS = 120;
+
+function pending(reason: string, message: string): string {
+  const shown = message.length > MESSAGE_MAX_CHARS ? `${message.slice(0, MESSAGE_MAX_CHARS)}…` : message;
+  const why = [reason, shown].filter((part) => part !== "").join(": ");
+  return why === "" ? "Pending" : `Pending (${why})`;
+}
+
+/** `exit 137 OOMKilled`; the reason `Error` says nothing that the number does not. */
+function exitText({ exitCode, reason }: z.infer<typeof Terminated>): string {
+  const words = [`exit ${exitCode ?? "unknown"}`];
+  if (reason && reason !== "Error" && reason !== "Completed") words.push(reason);
+  return words.join(" ");
+}

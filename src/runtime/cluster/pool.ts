@@ -1,0 +1,218 @@
+/** The upgraded connections to one pod: one stands ready, a stream gets one to itself while there are enough. */
+import { KfwdError } from "../../errors.ts";
+import type { Reason } from "../core/status.ts";
+import type { Clock, PodStream, StreamHandler } from "../deps.ts";
+import { reasonOf } from "./failures.ts";
+import { SpdyConnection } from "./spdyconnection.ts";
+import type { Upgraded } from "./upgrade.ts";
+
+/** Connections to one pod at once, those being opened included. Beyond it streams share one. */
+const MAX_CONNECTIONS = 8;
+
+/** How long a spare idle connection is kept after a burst. */
+const SPARE_IDLE_MS = 60_000;
+
+/** What a pool needs: a way to open one connection, and the time. */
+export interface PoolDeps {
+  readonly pod: string;
+  readonly clock: Clock;
+  /** @throws KfwdError, or the signal's reason. */
+  upgrade(signal: AbortSignal): Promise<Upgraded>;
+}
+
+/** How the pool fares, told to each of its users. */
+export interface PoolEvents {
+  /** At least one connection stands. */
+  onOpen(): void;
+  /** None stands and opening one failed: {@link Pool.open} tries again. */
+  onLost(reason: Reason): void;
+}
+
+/** A stream that waits for a connection. */
+interface Waiting {
+  readonly port: number;
+  readonly handler: StreamHandler;
+  readonly resolve: (stream: PodStream) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Shared by all forwards that lead to the pod; lives while one of them uses it or a stream is open. */
+export class Pool {
+  readonly #deps: PoolDeps;
+  readonly #users = new Set<PoolEvents>();
+  readonly #connections = new Set<SpdyConnection>();
+  /** Connections whose last stream has just ended and that are being probed. */
+  readonly #sweeping = new Set<SpdyConnection>();
+  readonly #waiting = new Set<Waiting>();
+  readonly #abort = new AbortController();
+  #opening = 0;
+  #spareTimer: Disposable | undefined;
+
+  constructor(deps: PoolDeps) {
+    this.#deps = deps;
+  }
+
+  /** Joins the pool and sees to it that a connection stands. Disposing the last use closes what is idle. */
+  use(events: PoolEvents): Disposable {
+    this.#users.add(events);
+    // Told later, like every other event, so that the user has what `use` returned.
+    if (this.#connections.size > 0) queueMicrotask(() => this.#users.has(events) && events.onOpen());
+    else this.open();
+    return { [Symbol.dispose]: () => this.#leave(events) };
+  }
+
+  get unused(): boolean {
+    return this.#users.size === 0;
+  }
+
+  /** Opens a connection unless one stands or is on its way. */
+  open(): void {
+    if (this.#connections.size === 0 && this.#opening === 0) void this.#openOne();
+  }
+
+  /**
+   * Opens a stream on an idle connection at once, else on one that is being opened; when there can be no more, on
+   * the least loaded that is not held up.
+   * @throws KfwdError when no connection can be had, or the signal's reason.
+   */
+  stream(port: number, handler: StreamHandler, signal: AbortSignal): Promise<PodStream> {
+    signal.throwIfAborted();
+    const connection = this.#idle() ?? this.#shareable(1);
+    if (connection) {
+      const stream = connection.open(port, handler);
+      this.#keepOneReady();
+      return Promise.resolve(stream);
+    }
+    return new Promise((resolve, reject) => {
+      const waiting: Waiting = {
+        port,
+        handler,
+        resolve: (stream) => settle(() => resolve(stream)),
+        reject: (error) => settle(() => reject(error)),
+      };
+      const settle = (outcome: () => void): void => {
+        signal.removeEventListener("abort", onAbort);
+        outcome();
+      };
+      const onAbort = (): void => {
+        this.#waiting.delete(waiting);
+        waiting.reject(signal.reason);
+      };
+      signal.addEventListener("abort", onAbort, { once: true });
+      this.#waiting.add(waiting);
+      if (this.#opening < this.#waiting.size && !this.#full) void this.#openOne();
+    });
+  }
+
+  /** The least loaded connection, for those of `more` who come besides the waiting that no opening one is for. */
+  #shareable(more: number): SpdyConnection | undefined {
+    if (!this.#full || this.#waiting.size + more <= this.#opening) return undefined;
+    return this.#best((connection) => !connection.stalled);
+  }
+
+  get #full(): boolean {
+    return this.#connections.size + this.#opening >= MAX_CONNECTIONS;
+  }
+
+  #idle(): SpdyConnection | undefined {
+    return this.#best((c) => c.load === 0);
+  }
+
+  #best(fits: (connection: SpdyConnection) => boolean): SpdyConnection | undefined {
+    let best: SpdyConnection | undefined;
+    for (const connection of this.#connections) {
+      if (!connection.usable || this.#sweeping.has(connection) || !fits(connection)) continue;
+      if (best === undefined || connection.load < best.load) best = connection;
+    }
+    return best;
+  }
+
+  #keepOneReady(): void {
+    if (this.#users.size > 0 && this.#opening === 0 && !this.#full && !this.#idle()) void this.#openOne();
+  }
+
+  async #openOne(): Promise<void> {
+    this.#opening++;
+    try {
+      const upgraded = await this.#deps.upgrade(this.#abort.signal);
+      this.#opening--;
+      this.#add(upgraded);
+    } catch (error) {
+      this.#opening--;
+      this.#onOpenFailed(error);
+    }
+  }
+
+  #add(upgraded: Upgraded): void {
+    if (this.unused && this.#waiting.size === 0) {
+      upgraded.socket.destroy();
+      return;
+    }
+    const connection: SpdyConnection = new SpdyConnection(upgraded, this.#deps.pod, this.#deps.clock, {
+      onStreamEnd: () => void this.#onStreamEnd(connection),
+      onClose: (reason) => this.#onClose(connection, reason),
+    });
+    this.#connections.add(connection);
+    if (this.#connections.size === 1) for (const user of this.#users) user.onOpen();
+    this.#serveWaiting();
+  }
+
+  /** Those who came first go first. */
+  #serveWaiting(): void {
+    for (const waiting of this.#waiting) {
+      const connection = this.#idle() ?? this.#shareable(0);
+      if (!connection) break;
+      this.#waiting.delete(waiting);
+      waiting.resolve(connection.open(waiting.port, waiting.handler));
+    }
+    this.#keepOneReady();
+  }
+
+  #onOpenFailed(error: unknown): void {
+    if (this.#abort.signal.aborted || this.#opening > 0) return; // another attempt is on its way and will tell
+    for (const waiting of this.#waiting) waiting.reject(error);
+    this.#waiting.clear();
+    if (this.#connections.size > 0) return;
+    const reason = reasonOf(KfwdError.from(error));
+    for (const user of this.#users) user.onLost(reason);
+  }
+
+  async #onStreamEnd(connection: SpdyConnection): Promise<void> {
+    if (connection.load > 0 || !connection.usable || this.#sweeping.has(connection)) return;
+    this.#sweeping.add(connection);
+    const sound = await connection.sweep();
+    this.#sweeping.delete(connection);
+    if (!sound) connection.retire();
+    this.#serveWaiting();
+    if (this.unused) this.#closeIdle(0);
+    else this.#trimLater();
+  }
+
+  #onClose(connection: SpdyConnection, reason: Reason): void {
+    this.#connections.delete(connection);
+    if (this.#connections.size > 0 || this.#opening > 0 || this.#users.size === 0) return;
+    for (const user of this.#users) user.onLost(reason);
+    if (this.#waiting.size > 0) this.open();
+  }
+
+  #trimLater(): void {
+    if (this.#spareTimer || this.#connections.size <= 1) return;
+    this.#spareTimer = this.#deps.clock.timer(SPARE_IDLE_MS, () => {
+      this.#spareTimer = undefined;
+      this.#closeIdle(1);
+    });
+  }
+
+  #closeIdle(keep: number): void {
+    const idle = [...this.#connections].filter((c) => c.load === 0 && !this.#sweeping.has(c));
+    for (const connection of idle.slice(keep)) connection.retire();
+  }
+
+  #leave(events: PoolEvents): void {
+    this.#users.delete(events);
+    if (!this.unused) return;
+    this.#spareTimer?.[Symbol.dispose]();
+    if (this.#waiting.size === 0) this.#abort.abort();
+    this.#closeIdle(0);
+  }
+}

@@ -1,0 +1,454 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { podJson, serviceJson, workloadJson, type PodWish } from "../../../test/fakes/kubeobjects.ts";
+import { PODS, SERVICES, WORKLOADS, type Pod, type Service, type Workload } from "./objects.ts";
+import { resolve, type FollowRequest, type Snapshot } from "./resolve.ts";
+
+const PLACE = { kubeconfig: undefined, context: "kt", namespace: "shop" };
+
+interface World {
+  readonly pods?: Readonly<Record<string, PodWish>>;
+  readonly services?: Readonly<Record<string, Record<string, unknown>>>;
+  readonly workloads?: Readonly<Record<string, Record<string, unknown>>>;
+}
+
+function snapshot({ pods = {}, services = {}, workloads = {} }: World): Snapshot {
+  const read = <W, T>(
+    from: Readonly<Record<string, W>>,
+    to: (name: string, wish: W) => T | undefined,
+  ): Map<string, T> => new Map(Object.entries(from).map(([name, wish]) => [name, to(name, wish) as T]));
+  return {
+    pods: read(pods, (name, wish): Pod | undefined => PODS.read(podJson(name, wish))),
+    services: read(services, (name, spec): Service | undefined => SERVICES.read(serviceJson(name, spec))),
+    workloads: read(workloads, (name, spec): Workload | undefined =>
+      WORKLOADS.deploy.read(workloadJson(name, spec)),
+    ),
+  };
+}
+
+/** `svc/api:http`, `svc/api>8080` for the pod's port, `pod/x:80`, `[app=web]:80`; a port of digits is a number. */
+function request(text: string): FollowRequest {
+  const [, kind, name, selector, via, port] =
+    /^(?:(\w+)\/([\w.-]+)|\[(.*)\])(?:([:>])(.+))?$/.exec(text) ?? [];
+  const target = selector === undefined ? { kind, name } : { kind: "selector", selector };
+  const number = /^\d+$/.test(port ?? "") ? Number(port) : port;
+  const remotePort = via && { via: kind === "svc" && via === ":" ? "service" : "pod", port: number };
+  return { place: PLACE, target, remotePort: remotePort || undefined } as FollowRequest;
+}
+
+/** `web-0:8080`, or the reason's code and message. */
+function outcome(text: string, world: World, inUse?: string): string {
+  const before = inUse === undefined ? undefined : { ...PLACE, pod: inUse, podUid: `uid-${inUse}`, port: 1 };
+  const resolution = resolve(request(text), snapshot(world), before);
+  if (resolution.kind === "none") return `${resolution.reason.code}: ${resolution.reason.message}`;
+  expect(resolution.endpoint).toMatchObject({ context: "kt", namespace: "shop" });
+  return `${resolution.endpoint.pod}:${resolution.endpoint.port}`;
+}
+
+function hint(text: string, world: World): string | undefined {
+  const resolution = resolve(request(text), snapshot(world), undefined);
+  return resolution.kind === "none" ? resolution.reason.hint : undefined;
+}
+
+const WEB = { "web-0": {} };
+const PORTS = [
+  { name: "http", port: 80, targetPort: 8080 },
+  { name: "metrics", port: 9090 },
+];
+
+describe("ports", () => {
+  test.each<{ name: string; target: string; world: World; is: string }>([
+    {
+      name: "service port by number to a number",
+      target: "svc/api:80",
+      world: { pods: WEB, services: { api: { ports: PORTS } } },
+      is: "web-0:8080",
+    },
+    {
+      name: "service port by name",
+      target: "svc/api:metrics",
+      world: { pods: WEB, services: { api: { ports: PORTS } } },
+      is: "web-0:9090",
+    },
+    {
+      name: "service port to a name of the pod",
+      target: "svc/api:80",
+      world: { pods: WEB, services: { api: {} } },
+      is: "web-0:8080",
+    },
+    {
+      name: "the only port of the service",
+      target: "svc/api",
+      world: { pods: WEB, services: { api: {} } },
+      is: "web-0:8080",
+    },
+    {
+      name: "the only TCP port beside a UDP one of the same number",
+      target: "svc/dns",
+      world: {
+        pods: WEB,
+        services: {
+          dns: {
+            ports: [
+              { name: "dns", port: 53, protocol: "UDP" },
+              { name: "dns-tcp", port: 53 },
+            ],
+          },
+        },
+      },
+      is: "web-0:53",
+    },
+    {
+      name: "TCP where the number is both",
+      target: "svc/dns:53",
+      world: {
+        pods: WEB,
+        services: {
+          dns: {
+            ports: [
+              { name: "dns", port: 53, protocol: "UDP" },
+              { name: "dns-tcp", port: 53, targetPort: 5353 },
+            ],
+          },
+        },
+      },
+      is: "web-0:5353",
+    },
+    {
+      name: "the pod's port behind a service, declared nowhere",
+      target: "svc/api>5005",
+      world: { pods: WEB, services: { api: {} } },
+      is: "web-0:5005",
+    },
+    {
+      name: "the pod's port by name behind a service",
+      target: "svc/api>http",
+      world: { pods: WEB, services: { api: {} } },
+      is: "web-0:8080",
+    },
+    {
+      name: "headless",
+      target: "svc/db:5432",
+      world: {
+        pods: WEB,
+        services: { db: { clusterIP: "None", ports: [{ port: 5432, targetPort: 5433 }] } },
+      },
+      is: "web-0:5433",
+    },
+    { name: "a pod by number", target: "pod/web-0:22", world: { pods: WEB }, is: "web-0:22" },
+    { name: "a pod by name", target: "pod/web-0:http", world: { pods: WEB }, is: "web-0:8080" },
+    {
+      name: "a sidecar's port",
+      target: "pod/web-0:admin",
+      world: { pods: { "web-0": { sidecarPorts: [{ name: "admin", containerPort: 15000 }] } } },
+      is: "web-0:15000",
+    },
+    { name: "the only port of a pod", target: "pod/web-0", world: { pods: WEB }, is: "web-0:8080" },
+    {
+      name: "a name that is UDP in the pod does not count",
+      target: "pod/web-0:dns",
+      world: { pods: { "web-0": { ports: [{ name: "dns", containerPort: 53, protocol: "UDP" }] } } },
+      is: 'PortMissing: pod "web-0" has no port "dns"; ports: dns 53/udp',
+    },
+    {
+      name: "no such service port, by name",
+      target: "svc/api:htp",
+      world: { pods: WEB, services: { api: { ports: PORTS } } },
+      is: 'PortMissing: service "api" has no port "htp"; ports: http 80→8080, metrics 9090',
+    },
+    {
+      name: "no such service port, by number",
+      target: "svc/api:81",
+      world: { services: { api: { ports: PORTS } } },
+      is: 'PortMissing: service "api" has no port 81; ports: http 80→8080, metrics 9090',
+    },
+    {
+      name: "several ports and none said",
+      target: "svc/api",
+      world: { services: { api: { ports: PORTS } } },
+      is: 'PortMissing: service "api" has 2 ports, so one must be named; ports: http 80→8080, metrics 9090',
+    },
+    {
+      name: "no ports at all",
+      target: "svc/api",
+      world: { services: { api: { ports: null } } },
+      is: 'PortMissing: service "api" has no ports',
+    },
+    {
+      name: "only UDP behind the name",
+      target: "svc/dns:dns",
+      world: { services: { dns: { ports: [{ name: "dns", port: 53, protocol: "UDP" }] } } },
+      is: 'PortProtocol: port "dns" of service "dns" is UDP, and the forward is TCP',
+    },
+    {
+      name: "only UDP at all",
+      target: "svc/dns",
+      world: { services: { dns: { ports: [{ name: "dns", port: 53, protocol: "UDP" }] } } },
+      is: 'PortProtocol: port "dns" of service "dns" is UDP, and the forward is TCP',
+    },
+    {
+      name: "a pod with two ports and none said",
+      target: "pod/web-0",
+      world: { pods: { "web-0": { ports: [{ containerPort: 1 }, { name: "b", containerPort: 2 }] } } },
+      is: 'PortMissing: pod "web-0" does not declare exactly one port; ports: 1, b 2',
+    },
+  ])("$name", ({ target, world, is }) => {
+    expect(outcome(target, world)).toBe(is);
+  });
+
+  test("hints name the near port, or say whose number it is", () => {
+    const world = { services: { api: { ports: PORTS } } };
+    expect(hint("svc/api:htp", world)).toBe('did you mean "http"?');
+    expect(hint("svc/api:8080", world)).toBe(
+      "8080 is the port of the pod: set `port: 80`, or `targetPort: 8080`",
+    );
+  });
+
+  test("a named port is looked up in each pod: during a rollout it may move", () => {
+    const moved = {
+      "web-1": { ports: [{ name: "http", containerPort: 9000 }], readySince: "2026-11-03T00:00:00Z" },
+    };
+    const services = { api: {} };
+    expect(outcome("svc/api", { pods: { ...WEB, ...moved }, services }, "web-0")).toBe("web-0:8080");
+    expect(outcome("svc/api", { pods: { "web-0": { deleting: true }, ...moved }, services }, "web-0")).toBe(
+      "web-1:9000",
+    );
+  });
+
+  test("a ready pod without the named port is passed over", () => {
+    const pods = { "web-0": { ports: [] }, "web-1": { readySince: "2026-11-03T00:00:00Z" } };
+    expect(outcome("svc/api", { pods, services: { api: {} } })).toBe("web-1:8080");
+  });
+});
+
+describe("which pod", () => {
+  test("never one that is not ready, or has been asked to end, or belongs to others", () => {
+    const pods = {
+      a: { ready: false },
+      b: { deleting: true },
+      c: { phase: "Pending", ready: false },
+      d: { phase: "Succeeded", ready: false },
+      e: { labels: { app: "other" } },
+      f: {},
+    };
+    expect(outcome("svc/api", { pods, services: { api: {} } })).toBe("f:8080");
+  });
+
+  test("the one in use as long as it is ready, though another is older", () => {
+    const pods = { a: { readySince: "2026-01-01T00:00:00Z" }, b: {} };
+    expect(outcome("[app=web]:1", { pods }, "b")).toBe("b:1");
+    expect(outcome("[app=web]:1", { pods: { ...pods, b: { ready: false } } }, "b")).toBe("a:1");
+  });
+
+  test("a new pod of the old name is another pod", () => {
+    const pods = { a: { uid: "new" }, b: { readySince: "2026-01-01T00:00:00Z" } };
+    expect(outcome("[app=web]:1", { pods }, "a")).toBe("b:1");
+  });
+
+  test.each<{ name: string; a: PodWish; b: PodWish; is: string }>([
+    {
+      name: "ready for longest",
+      a: { readySince: "2026-11-02T00:00:00Z" },
+      b: { readySince: "2026-11-01T23:00:00Z", restarts: 9 },
+      is: "b:1",
+    },
+    { name: "fewest restarts", a: { restarts: 1 }, b: {}, is: "b:1" },
+    { name: "oldest", a: { createdAt: "2026-11-02T00:00:00Z" }, b: {}, is: "b:1" },
+    { name: "by name where all is equal", a: {}, b: {}, is: "a:1" },
+  ])("$name", ({ a, b, is }) => {
+    expect(outcome("[app=web]:1", { pods: { b, a } })).toBe(is);
+    expect(outcome("[app=web]:1", { pods: { a, b } })).toBe(is);
+  });
+
+  const wish: fc.Arbitrary<PodWish> = fc.record({
+    ready: fc.boolean(),
+    deleting: fc.boolean(),
+    phase: fc.constantFrom("Running", "Pending", "Succeeded"),
+    restarts: fc.nat({ max: 3 }),
+    labels: fc.constantFrom({ app: "web" }, { app: "web", tier: "x" }, { app: "db" }, {}),
+  });
+
+  test("whatever the pods: a chosen one serves and matches, and none is chosen only when none does", () => {
+    fc.assert(
+      fc.property(
+        fc.dictionary(fc.stringMatching(/^[a-d]$/), wish),
+        fc.constantFrom("a", "b", undefined),
+        (pods, inUse) => {
+          const good = Object.entries(pods).filter(
+            ([, p]) =>
+              p.ready &&
+              !p.deleting &&
+              p.phase === "Running" &&
+              (p.labels as Record<string, string>)["app"] === "web",
+          );
+          const got = outcome("[app=web]:1", { pods }, inUse);
+          if (good.length === 0) expect(got).toMatch(/^No(Ready)?Pods: /);
+          else expect(good.map(([name]) => `${name}:1`)).toContain(got);
+          if (good.some(([name]) => name === inUse)) expect(got).toBe(`${inUse}:1`);
+        },
+      ),
+    );
+  });
+});
+
+describe("workloads", () => {
+  const workloads = {
+    api: {
+      selector: {
+        matchLabels: { app: "web" },
+        matchExpressions: [{ key: "track", operator: "DoesNotExist" }],
+      },
+    },
+  };
+
+  test("select by labels and expressions", () => {
+    const pods = { a: { labels: { app: "web", track: "canary" } }, b: { owner: "rs-of-api" } };
+    expect(outcome("deploy/api:http", { pods, workloads })).toBe("b:8080");
+  });
+
+  test.each(["sts", "ds", "rs", "job"])("%s takes only pods it owns", (kind) => {
+    const pods = { a: { owner: "uid-else" }, b: { owner: "uid-api" } };
+    expect(outcome(`${kind}/api:1`, { pods, workloads })).toBe("b:1");
+    expect(outcome(`${kind}/api:1`, { pods: { a: pods.a }, workloads })).toMatch(/^NoPods: /);
+  });
+
+  test("scaled to 0 says so and how to undo it", () => {
+    const world = { workloads: { api: { replicas: 0 } } };
+    expect(outcome("deploy/api:1", world)).toBe('NoPods: deployment "api" is scaled to 0');
+    expect(hint("deploy/api:1", world)).toBe("kubectl --context kt -n shop scale deploy/api --replicas=1");
+  });
+
+  test.each([
+    ["deploy", 'DeploymentMissing: deployment "apii" not found in namespace "shop" (context "kt")'],
+    ["sts", 'StatefulSetMissing: statefulset "apii" not found in namespace "shop" (context "kt")'],
+    ["ds", 'DaemonSetMissing: daemonset "apii" not found in namespace "shop" (context "kt")'],
+    ["rs", 'ReplicaSetMissing: replicaset "apii" not found in namespace "shop" (context "kt")'],
+    ["job", 'JobMissing: job "apii" not found in namespace "shop" (context "kt")'],
+  ])("%s that is not there", (kind, is) => {
+    expect(outcome(`${kind}/apii:1`, { workloads })).toBe(is);
+    expect(hint(`${kind}/apii:1`, { workloads })).toMatch(/^did you mean "api"\?/);
+  });
+});
+
+describe("reasons", () => {
+  const crash: PodWish = {
+    ready: false,
+    waiting: "CrashLoopBackOff",
+    restarts: 4,
+    lastExit: { exitCode: 137, reason: "OOMKilled" },
+  };
+
+  test.each<{ name: string; target: string; world: World; is: string }>([
+    {
+      name: "no such service",
+      target: "svc/apii",
+      world: { services: { api: {}, db: {} } },
+      is: 'ServiceMissing: service "apii" not found in namespace "shop" (context "kt")',
+    },
+    {
+      name: "ExternalName",
+      target: "svc/rds",
+      world: {
+        services: { rds: { type: "ExternalName", externalName: "orders.example.com", selector: null } },
+      },
+      is: 'ExternalName: service "rds" is only a name for "orders.example.com", outside the cluster',
+    },
+    {
+      name: "no selector",
+      target: "svc/legacy",
+      world: { services: { legacy: { selector: {} } } },
+      is: 'NoSelector: service "legacy" has no selector, so it has no pods to forward to',
+    },
+    {
+      name: "no pods behind a service",
+      target: "svc/api",
+      world: { services: { api: { selector: { app: "api", tier: "x" } } }, pods: WEB },
+      is: 'NoPods: service "api" has no pods: none has the labels app=api, tier=x',
+    },
+    {
+      name: "no pods for a selector",
+      target: "[app=api]:80",
+      world: { pods: WEB },
+      is: 'NoPods: no pods match the selector "app=api" in namespace "shop" (context "kt")',
+    },
+    {
+      name: "a selector nobody can read",
+      target: "[app in web]:80",
+      world: { pods: WEB },
+      is: 'SelectorInvalid: cannot read the selector "app in web"',
+    },
+    {
+      name: "no such pod",
+      target: "pod/web-1:80",
+      world: { pods: WEB },
+      is: 'PodMissing: pod "web-1" not found in namespace "shop" (context "kt")',
+    },
+    {
+      name: "a crashing pod",
+      target: "pod/web-0:80",
+      world: { pods: { "web-0": crash } },
+      is: 'PodNotReady: pod "web-0" is not ready: CrashLoopBackOff (last exit 137 OOMKilled)',
+    },
+    {
+      name: "a pod that is not ready",
+      target: "pod/web-0:80",
+      world: { pods: { "web-0": { ready: false } } },
+      is: 'PodNotReady: pod "web-0" is not ready',
+    },
+    {
+      name: "a pod that has finished",
+      target: "pod/web-0:80",
+      world: { pods: { "web-0": { phase: "Succeeded" } } },
+      is: 'PodNotReady: pod "web-0" has finished: Succeeded',
+    },
+    {
+      name: "one pod, crashing",
+      target: "svc/api",
+      world: { services: { api: {} }, pods: { "redis-0": crash } },
+      is: "NoReadyPods: 0 of 1 pod ready: redis-0 CrashLoopBackOff (last exit 137 OOMKilled)",
+    },
+    {
+      name: "several, the worst first, finished ones not counted",
+      target: "svc/api",
+      world: {
+        services: { api: {} },
+        pods: {
+          a: { ready: false },
+          b: { deleting: true },
+          c: { ready: false, phase: "Pending", waiting: "ImagePullBackOff" },
+          d: { phase: "Failed" },
+        },
+      },
+      is: "NoReadyPods: 0 of 3 pods ready: c ImagePullBackOff, a not ready and 1 more",
+    },
+    {
+      name: "only finished ones",
+      target: "job/api:80",
+      world: { workloads: { api: {} }, pods: { a: { phase: "Succeeded", owner: "uid-api" } } },
+      is: "NoReadyPods: 0 of 1 pod ready: a Succeeded",
+    },
+  ])("$name", ({ target, world, is }) => {
+    expect(outcome(target, world)).toBe(is);
+    expect(hint(target, world) ?? "-").not.toMatch(/undefined/);
+  });
+
+  test("hints are commands that look at the same place", () => {
+    expect(hint("svc/api", { services: { api: {} }, pods: { a: crash } })).toBe(
+      "kubectl --context kt -n shop logs a --previous",
+    );
+    expect(hint("svc/api", { services: { api: {} }, pods: { a: { ready: false } } })).toBe(
+      "kubectl --context kt -n shop describe pod a",
+    );
+    const odd = { ...request("pod/a:1"), place: { ...PLACE, context: "it's $HOME" } };
+    const resolution = resolve(odd, snapshot({ pods: { a: { ready: false } } }), undefined);
+    expect(resolution).toMatchObject({
+      reason: { hint: "kubectl --context 'it'\\''s $HOME' -n shop describe pod a" },
+    });
+  });
+
+  test("what a watch can mend is of the kind missing", () => {
+    for (const text of ["svc/x", "pod/x:1", "[a=b]:1", "deploy/x:1"]) {
+      expect(resolve(request(text), snapshot({}), undefined)).toMatchObject({ reason: { kind: "missing" } });
+    }
+  });
+});

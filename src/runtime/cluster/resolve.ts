@@ -1,0 +1,211 @@
+/** From what the user wrote to the pod and port it means now. Pure: objects in, a resolution out. */
+import type { Endpoint, Reason } from "../core/status.ts";
+import type { Cluster, Place, Resolution } from "../deps.ts";
+import { suggestFrom } from "../../suggest.ts";
+import type { Pod, Service, Workload } from "./objects.ts";
+import { eligible, hintFor, noReadyPods } from "./podchoice.ts";
+import { matches, parseSelector, requireLabels, requireSelector, type Requirement } from "./selector.ts";
+import { servicePort } from "./serviceport.ts";
+
+/** What {@link Cluster.follow} is asked for. */
+export type FollowRequest = Parameters<Cluster["follow"]>[0];
+
+/** The objects of one namespace by name, as far as the target needs them. */
+export interface Snapshot {
+  readonly pods: ReadonlyMap<string, Pod>;
+  readonly services: ReadonlyMap<string, Service>;
+  /** Of the target's kind. */
+  readonly workloads: ReadonlyMap<string, Workload>;
+}
+
+/** `inUse` is the endpoint of before: its pod is kept as long as it serves. */
+export function resolve(request: FollowRequest, snapshot: Snapshot, inUse: Endpoint | undefined): Resolution {
+  const wanted = wantedOf(request, snapshot);
+  if ("reason" in wanted) return { kind: "none", reason: wanted.reason };
+  const { place, target } = request;
+  const kubectl = kubectlAt(place);
+  const [first, ...others] = wanted.pods;
+  if (first === undefined) return none(wanted.noPods);
+  const ready = eligible(wanted.pods, inUse?.podUid);
+  if (ready.length === 0 && target.kind === "pod") return none(podNotReady(first, kubectl));
+  if (ready.length === 0) return none(noReadyPods([first, ...others], kubectl));
+  for (const pod of ready) {
+    // A name is looked up in each pod: during a rollout it may stand for another number in the next one.
+    const port = portOf(pod, wanted.port);
+    if (port === undefined) continue;
+    const { context, namespace } = place;
+    return { kind: "found", endpoint: { context, namespace, pod: pod.name, podUid: pod.uid, port } };
+  }
+  return none(podPortMissing(ready, wanted.port));
+}
+
+/** What the target selects, and the port to reach in it. */
+interface Wanted {
+  readonly pods: readonly Pod[];
+  /** Undefined: the only port that the pod declares. */
+  readonly port: number | string | undefined;
+  /** What to say if there are no pods. */
+  readonly noPods: Reason;
+}
+
+function wantedOf(request: FollowRequest, snapshot: Snapshot): Wanted | { readonly reason: Reason } {
+  const { target, remotePort } = request;
+  switch (target.kind) {
+    case "svc":
+      return wantedOfService(request, target.name, snapshot);
+    case "pod":
+      return wantedOfPod(request, target.name, snapshot);
+    case "selector": {
+      const requirements = parseSelector(target.selector);
+      if (requirements === undefined) return { reason: badSelector(target.selector) };
+      const noPods = missing(
+        "NoPods",
+        `no pods match the selector "${target.selector}" ${at(request.place)}`,
+      );
+      return { pods: select(snapshot, requirements), port: remotePort?.port, noPods };
+    }
+    case "deploy":
+    case "sts":
+    case "ds":
+    case "rs":
+    case "job":
+      return wantedOfWorkload(request, target.kind, target.name, snapshot);
+  }
+}
+
+function wantedOfService(
+  { place, remotePort }: FollowRequest,
+  name: string,
+  snapshot: Snapshot,
+): Wanted | { readonly reason: Reason } {
+  const service = snapshot.services.get(name);
+  if (service === undefined) {
+    const hint = suggestFrom(name, [...snapshot.services.keys()], "services there");
+    return { reason: missing("ServiceMissing", `service "${name}" not found ${at(place)}`, hint) };
+  }
+  if (service.type === "ExternalName") {
+    const message = `service "${name}" is only a name for "${service.externalName ?? ""}", outside the cluster`;
+    return { reason: missing("ExternalName", message, "reach that name without a forward") };
+  }
+  if (Object.keys(service.selector).length === 0) {
+    const message = `service "${name}" has no selector, so it has no pods to forward to`;
+    return { reason: missing("NoSelector", message, "name the pods behind it with `target: {selector: …}`") };
+  }
+  const mapped = servicePort(service, remotePort);
+  if ("reason" in mapped) return mapped;
+  const labels = Object.entries(service.selector).map(([key, value]) => `${key}=${value}`);
+  const hint = `${kubectlAt(place)} get pods -l ${labels.join(",")}`;
+  return {
+    pods: select(snapshot, requireLabels(service.selector)),
+    port: mapped.port,
+    noPods: missing(
+      "NoPods",
+      `service "${name}" has no pods: none has the labels ${labels.join(", ")}`,
+      hint,
+    ),
+  };
+}
+
+function wantedOfPod(
+  { place, remotePort }: FollowRequest,
+  name: string,
+  snapshot: Snapshot,
+): Wanted | { readonly reason: Reason } {
+  const pod = snapshot.pods.get(name);
+  const hint = suggestFrom(name, [...snapshot.pods.keys()], "pods there");
+  const noPods = missing("PodMissing", `pod "${name}" not found ${at(place)}`, hint);
+  return pod === undefined ? { reason: noPods } : { pods: [pod], port: remotePort?.port, noPods };
+}
+
+const WORKLOAD_WORDS = {
+  deploy: { word: "deployment", code: "DeploymentMissing" },
+  sts: { word: "statefulset", code: "StatefulSetMissing" },
+  ds: { word: "daemonset", code: "DaemonSetMissing" },
+  rs: { word: "replicaset", code: "ReplicaSetMissing" },
+  job: { word: "job", code: "JobMissing" },
+} as const;
+
+function wantedOfWorkload(
+  { place, remotePort }: FollowRequest,
+  kind: keyof typeof WORKLOAD_WORDS,
+  name: string,
+  snapshot: Snapshot,
+): Wanted | { readonly reason: Reason } {
+  const { word, code } = WORKLOAD_WORDS[kind];
+  const workload = snapshot.workloads.get(name);
+  if (workload === undefined) {
+    const hint = suggestFrom(name, [...snapshot.workloads.keys()], `${word}s there`);
+    return { reason: missing(code, `${word} "${name}" not found ${at(place)}`, hint) };
+  }
+  const requirements = requireSelector(workload.selector);
+  const pods = requirements === undefined ? [] : select(snapshot, requirements);
+  const scaled = workload.replicas === 0;
+  const message = scaled ? `${word} "${name}" is scaled to 0` : `${word} "${name}" has no pods yet`;
+  const hint = scaled
+    ? `${kubectlAt(place)} scale ${kind}/${name} --replicas=1`
+    : `${kubectlAt(place)} describe ${kind}/${name}`;
+  return {
+    // A Deployment's pods belong to its ReplicaSets; the others own theirs, so a stranger with their labels is told apart.
+    pods: kind === "deploy" ? pods : pods.filter((pod) => pod.owner === workload.uid),
+    port: remotePort?.port,
+    noPods: missing("NoPods", message, hint),
+  };
+}
+
+function select(snapshot: Snapshot, requirements: readonly Requirement[]): readonly Pod[] {
+  return [...snapshot.pods.values()].filter((pod) => matches(requirements, pod.labels));
+}
+
+function portOf(pod: Pod, wanted: number | string | undefined): number | undefined {
+  if (typeof wanted === "number") return wanted;
+  const declared = pod.ports.filter(
+    (p) => p.protocol === "TCP" && (wanted === undefined || p.name === wanted),
+  );
+  const [only, another] = declared;
+  return wanted !== undefined || another === undefined ? only?.port : undefined;
+}
+
+function podNotReady(pod: Pod, kubectl: string): Reason {
+  const verb = pod.stage === "finished" ? "has finished" : "is not ready";
+  const trouble = pod.trouble === "not ready" ? "" : `: ${pod.trouble}`;
+  return missing("PodNotReady", `pod "${pod.name}" ${verb}${trouble}`, hintFor(pod, kubectl));
+}
+
+function podPortMissing([pod]: readonly Pod[], wanted: number | string | undefined): Reason {
+  const ports = (pod?.ports ?? []).map((p) => {
+    const protocol = p.protocol === "TCP" ? "" : `/${p.protocol.toLowerCase()}`;
+    return `${p.name === undefined ? "" : `${p.name} `}${p.port}${protocol}`;
+  });
+  const has = ports.length === 0 ? "it declares none" : `ports: ${ports.join(", ")}`;
+  const what = wanted === undefined ? "does not declare exactly one port" : `has no port "${wanted}"`;
+  return missing(
+    "PortMissing",
+    `pod "${pod?.name ?? ""}" ${what}; ${has}`,
+    "say the port of the pod by its number",
+  );
+}
+
+function badSelector(selector: string): Reason {
+  return { code: "SelectorInvalid", kind: "unsupported", message: `cannot read the selector "${selector}"` };
+}
+
+function none(reason: Reason): Resolution {
+  return { kind: "none", reason };
+}
+
+function missing(code: string, message: string, hint?: string): Reason {
+  return { code, kind: "missing", message, ...(hint === undefined ? {} : { hint }) };
+}
+
+function at({ namespace, context }: Place): string {
+  return `in namespace "${namespace}" (context "${context}")`;
+}
+
+/** The start of a kubectl command that looks where the forward looks. */
+function kubectlAt({ context, namespace }: Place): string {
+  return `kubectl --context ${shellWord(context)} -n ${shellWord(namespace)}`;
+}
+
+function shellWord(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+}

@@ -1,0 +1,171 @@
+/** Reads from the Kubernetes API over HTTP/1.1, on connections that are kept and shared. */
+import { Agent as HttpAgent, type IncomingMessage } from "node:http";
+import { Agent as HttpsAgent } from "node:https";
+import type { Clock } from "../deps.ts";
+import type { Credentials, RenewableAccess } from "./access.ts";
+import { exchange } from "./exchange.ts";
+import { answerFailure, deadlineFailure, dialFailure, malformedAnswer, type ApiCall } from "./failures.ts";
+import { LineSplitter } from "../wire/lines.ts";
+import { Watchdog } from "./watchdog.ts";
+
+const BODY_SILENCE_MS = 10_000;
+
+/** A watch has a bookmark each minute (apiserver `storage/cacher`); without one for this long nobody is there. */
+const WATCH_SILENCE_MS = 90_000;
+
+/** Longest answer: a page of 500 pods with long annotations has some MiB. */
+const BODY_MAX_BYTES = 64 * 1024 * 1024;
+const REFUSAL_MAX_BYTES = 64 * 1024;
+
+/** Longest line of a watch: etcd takes objects up to 1.5 MiB. */
+const LINE_MAX_BYTES = 4 * 1024 * 1024;
+
+const IDLE_CONNECTIONS_MAX = 4;
+
+/** A GET, and what it is about for the words of its failure. */
+export interface ApiRequest {
+  /** Segments of the path behind the server's prefix, not yet encoded. */
+  readonly path: readonly string[];
+  readonly query: Readonly<Record<string, string | number | boolean>>;
+  readonly call: ApiCall;
+}
+
+/** Requests to one API server as one user. Disposing breaks off what is under way. */
+export class RestClient implements Disposable {
+  readonly access: RenewableAccess;
+  readonly #clock: Clock;
+  /** The newest agent serves; an older one, made with other certificates, lives on until its requests have ended. */
+  #agents: { readonly tls: Credentials["tls"]; readonly agent: HttpAgent }[] = [];
+
+  constructor(access: RenewableAccess, clock: Clock) {
+    this.access = access;
+    this.#clock = clock;
+  }
+
+  /**
+   * The answer's JSON.
+   * @throws ApiRefusal for an answer other than 200, KfwdError of exit status 4 for the rest, or the signal's reason.
+   */
+  async get(request: ApiRequest, signal: AbortSignal): Promise<unknown> {
+    const text = await this.#body(await this.#send(request, signal), BODY_MAX_BYTES, signal);
+    if (text === undefined) throw malformedAnswer(this.access, `more than ${BODY_MAX_BYTES} bytes`);
+    return this.#parse(text);
+  }
+
+  /**
+   * The events of a watch as parsed JSON, in batches as they arrive; reading stops while nobody takes the next. The
+   * promise resolves when the watch stands. The batches end when the server ends the watch in order.
+   * @throws as {@link get}, from the promise and from the batches; `PROTOCOL` for a line that is cut short or no JSON.
+   */
+  async watch(request: ApiRequest, signal: AbortSignal): Promise<AsyncIterable<readonly unknown[]>> {
+    return this.#events(await this.#send(request, signal), signal);
+  }
+
+  [Symbol.dispose](): void {
+    for (const { agent } of this.#agents) agent.destroy();
+  }
+
+  async *#events(
+    response: IncomingMessage,
+    signal: AbortSignal,
+  ): AsyncGenerator<readonly unknown[], void, undefined> {
+    const lines = new LineSplitter(LINE_MAX_BYTES);
+    for await (const chunk of this.#chunks(response, WATCH_SILENCE_MS, signal)) {
+      const whole = lines.push(chunk);
+      if (whole === undefined)
+        throw malformedAnswer(this.access, `a line of more than ${LINE_MAX_BYTES} bytes`);
+      if (whole.length > 0) yield whole.map((line) => this.#parse(line));
+    }
+    if (lines.unfinished) throw malformedAnswer(this.access, "a line that is cut short");
+  }
+
+  /** Undefined when it is longer than `maxBytes`. */
+  async #body(response: IncomingMessage, maxBytes: number, signal: AbortSignal): Promise<string | undefined> {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    for await (const chunk of this.#chunks(response, BODY_SILENCE_MS, signal)) {
+      bytes += chunk.length;
+      if (bytes > maxBytes) return undefined;
+      chunks.push(chunk);
+    }
+    return Buffer.concat(chunks).toString("utf8");
+  }
+
+  /** The body in pieces. Leaving the loop early closes the connection. */
+  async *#chunks(
+    response: IncomingMessage,
+    silenceMs: number,
+    signal: AbortSignal,
+  ): AsyncGenerator<Buffer, void, undefined> {
+    using watchdog = new Watchdog(this.#clock, silenceMs, () =>
+      response.destroy(deadlineFailure(this.access, "nothing more came", silenceMs)),
+    );
+    try {
+      for await (const chunk of response) {
+        watchdog.feed();
+        if (chunk instanceof Buffer) yield chunk;
+      }
+    } catch (error) {
+      throw signal.aborted ? signal.reason : dialFailure(this.access, error);
+    }
+  }
+
+  #parse(text: string): unknown {
+    try {
+      return JSON.parse(text);
+    } catch {
+      throw malformedAnswer(this.access, "something that is not JSON");
+    }
+  }
+
+  /** A response of status 200 whose body has not been read. Refused credentials are renewed once. */
+  async #send(request: ApiRequest, signal: AbortSignal): Promise<IncomingMessage> {
+    const credentials = await this.access.credentials(signal);
+    const first = await this.#exchange(request, credentials, signal);
+    if (first.statusCode !== 401) return this.#accept(request, first, signal);
+    this.access.forget(credentials);
+    const renewed = await this.access.credentials(signal);
+    if (renewed === credentials) return this.#accept(request, first, signal);
+    first.destroy();
+    return this.#accept(request, await this.#exchange(request, renewed, signal), signal);
+  }
+
+  #exchange(
+    request: ApiRequest,
+    { tls, headers }: Credentials,
+    signal: AbortSignal,
+  ): Promise<IncomingMessage> {
+    const { access } = this;
+    return exchange({ ...request, access, clock: this.#clock, agent: this.#agent(tls), headers }, signal);
+  }
+
+  async #accept(
+    request: ApiRequest,
+    response: IncomingMessage,
+    signal: AbortSignal,
+  ): Promise<IncomingMessage> {
+    const status = response.statusCode ?? 0;
+    if (status === 200) return response;
+    const body = (await this.#body(response, REFUSAL_MAX_BYTES, signal)) ?? "";
+    throw answerFailure(this.access, status, body, request.call, response.headers["retry-after"]);
+  }
+
+  #agent(tls: Credentials["tls"]): HttpAgent {
+    const newest = this.#agents.at(-1);
+    if (newest?.tls === tls) return newest.agent;
+    this.#agents = this.#agents.filter(({ agent }) => isBusy(agent));
+    const keep = { keepAlive: true, maxFreeSockets: IDLE_CONNECTIONS_MAX, scheduling: "lifo" } as const;
+    const secure = this.access.server.protocol === "https:";
+    const agent = secure
+      ? new HttpsAgent({ ...tls, ALPNProtocols: ["http/1.1"], ...keep })
+      : new HttpAgent(keep);
+    this.#agents.push({ tls, agent });
+    return agent;
+  }
+}
+
+/** Whether a request is under way on it; its idle connections are closed. */
+function isBusy(agent: HttpAgent): boolean {
+  for (const socket of Object.values(agent.freeSockets).flat()) socket?.destroy();
+  return Object.keys(agent.sockets).length > 0;
+}

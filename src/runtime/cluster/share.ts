@@ -1,0 +1,76 @@
+/** One reflector per API server and namespace for everyone who needs it. */
+import type { Kind } from "./objects.ts";
+import { Reflector, type ReflectorState, type ReflectorSurroundings } from "./reflector.ts";
+import type { RestClient } from "./rest.ts";
+
+/** A share of a reflector. It ends with the last share that is disposed. */
+export interface Share<T> extends Disposable {
+  readonly state: ReflectorState;
+  readonly objects: ReadonlyMap<string, T> | undefined;
+}
+
+interface Entry<T> {
+  readonly reflector: Reflector<T>;
+  readonly listeners: Set<() => void>;
+}
+
+/** The reflectors of one kind. Disposing ends them all. */
+export class SharedReflectors<T> implements AsyncDisposable {
+  readonly #kind: Kind<T>;
+  readonly #entries = new Map<RestClient, Map<string, Entry<T>>>();
+  readonly #closing = new Set<PromiseLike<void>>();
+
+  constructor(kind: Kind<T>) {
+    this.#kind = kind;
+  }
+
+  /** `onChange` is called after each change of objects or state, never from within this call. */
+  share(around: ReflectorSurroundings, namespace: string, onChange: () => void): Share<T> {
+    const { reflector, listeners } = this.#entry(around, namespace);
+    const listener = (): void => onChange(); // a new function, since two shares may bring the same one
+    listeners.add(listener);
+    return {
+      get state() {
+        return reflector.state;
+      },
+      get objects() {
+        return reflector.objects;
+      },
+      [Symbol.dispose]: () => {
+        if (listeners.delete(listener) && listeners.size === 0)
+          this.#close(around.rest, namespace, reflector);
+      },
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const [rest, entries] of this.#entries) {
+      for (const [namespace, { reflector }] of entries) this.#close(rest, namespace, reflector);
+    }
+    await Promise.all(this.#closing);
+  }
+
+  #entry(around: ReflectorSurroundings, namespace: string): Entry<T> {
+    const entries = this.#entries.get(around.rest) ?? new Map<string, Entry<T>>();
+    this.#entries.set(around.rest, entries);
+    const known = entries.get(namespace);
+    if (known) return known;
+    const listeners = new Set<() => void>();
+    const reflector = new Reflector(around, this.#kind, namespace, () => {
+      for (const listener of listeners) listener();
+    });
+    const entry = { reflector, listeners };
+    entries.set(namespace, entry);
+    return entry;
+  }
+
+  #close(rest: RestClient, namespace: string, reflector: Reflector<T>): void {
+    const entries = this.#entries.get(rest);
+    if (entries?.get(namespace)?.reflector !== reflector) return;
+    entries.delete(namespace);
+    if (entries.size === 0) this.#entries.delete(rest);
+    const closed = reflector[Symbol.asyncDispose]();
+    this.#closing.add(closed);
+    void closed.then(() => this.#closing.delete(closed));
+  }
+}
