@@ -1,0 +1,100 @@
+/**
+ * What a client's FIN means. On the wire a closed socket and a half-closed one look the same, but the first wants
+ * nothing any more and the second waits for its answer. Where client and listener share a machine, Linux tells them
+ * apart: in /proc/net/tcp a socket that no process holds any more has inode 0.
+ */
+import { readFile } from "node:fs/promises";
+import { isIPv4, isIPv6 } from "node:net";
+import type { Clock } from "../deps.ts";
+
+/** `gone`: nobody will read. `reading`: half-closed, an answer may be due. `unknown`: it cannot be told here. */
+export type ClientEnd = "gone" | "reading" | "unknown";
+
+/** One end of a TCP connection. */
+export interface SocketAddress {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** Answers which end a client has made of its connection. */
+export type ClientEnds = (client: SocketAddress, here: SocketAddress) => Promise<ClientEnd>;
+
+/** Questions of this long, in milliseconds, are answered from one look at the table. */
+const GATHER_MS = 5;
+
+/** The table grows with the sockets of the machine: at most a twentieth of the time goes into reading it. */
+const REST_FACTOR = 20;
+
+/** The real table, or `unknown` for everything where there is none. */
+export function clientEnds(clock: Clock, platform: NodeJS.Platform = process.platform): ClientEnds {
+  if (platform !== "linux") return () => Promise.resolve("unknown");
+  return tableReader(clock, (family) =>
+    readFile(family === 4 ? "/proc/net/tcp" : "/proc/net/tcp6", "latin1"),
+  );
+}
+
+interface Question {
+  readonly family: 4 | 6;
+  /** How the client's line begins after its number: its address and ours. */
+  readonly ends: string;
+  readonly answer: (end: ClientEnd) => void;
+}
+
+/** Gathers questions, so that a thousand ending connections cost one look; exported for its test. */
+export function tableReader(clock: Clock, read: (family: 4 | 6) => Promise<string>): ClientEnds {
+  let questions: Question[] = [];
+  let restUntilMs = Number.NEGATIVE_INFINITY;
+
+  const look = async (): Promise<void> => {
+    const asked = questions;
+    questions = [];
+    const startedMs = clock.now();
+    for (const family of [4, 6] as const) {
+      const ofFamily = asked.filter((question) => question.family === family);
+      if (ofFamily.length === 0) continue;
+      const table = await read(family).catch(() => "");
+      for (const { ends, answer } of ofFamily) answer(endIn(table, ends));
+    }
+    const tookMs = clock.now() - startedMs;
+    restUntilMs = clock.now() + tookMs * REST_FACTOR;
+    if (questions.length > 0) schedule();
+  };
+  const schedule = (): void => {
+    clock.timer(Math.max(GATHER_MS, restUntilMs - clock.now()), () => void look());
+  };
+
+  return (client, here) => {
+    const [from, to] = [tableAddress(client), tableAddress(here)];
+    if (from === undefined || to === undefined) return Promise.resolve("unknown");
+    return new Promise((answer) => {
+      questions.push({ family: from.family, ends: ` ${from.text} ${to.text} `, answer });
+      if (questions.length === 1) schedule();
+    });
+  };
+}
+
+/** The client's line: number, own address, peer's address, state, queues, timer, retransmits, uid, timeout, inode. */
+function endIn(table: string, ends: string): ClientEnd {
+  const at = table.indexOf(ends);
+  if (at < 0) return "unknown";
+  const inode = table.slice(at, table.indexOf("\n", at)).trim().split(/\s+/)[8];
+  return inode === "0" ? "gone" : "reading";
+}
+
+/** As the kernel prints it: hex, each 32-bit word in the machine's byte order. */
+function tableAddress({
+  address,
+  port,
+}: SocketAddress): { readonly family: 4 | 6; readonly text: string } | undefined {
+  const hexPort = port.toString(16).toUpperCase().padStart(4, "0");
+  if (isIPv4(address)) {
+    const bytes = address.split(".").map(Number).toReversed();
+    return { family: 4, text: `${bytes.map(hexByte).join("")}:${hexPort}` };
+  }
+  if (!isIPv6(address) || address !== "::1") return undefined; // a listener on other v6 addresses is rare
+  return { family: 6, text: `${"0".repeat(24)}01000000:${hexPort}` };
+}
+
+function hexByte(byte: number): string {
+  return byte.toString(16).toUpperCase().padStart(2, "0");
+}

@@ -1,0 +1,198 @@
+/** One accepted TCP client: what it sends is kept until a pod stream carries it, then bytes go both ways. */
+import type { Socket } from "node:net";
+import type { CarryEnd, Clock, Connection, PodStream, StreamEnd, StreamHandler } from "../deps.ts";
+import type { ClientEnds, SocketAddress } from "./clientend.ts";
+
+/** How much of a client's first bytes is read ahead, and kept so that a refused stream can be tried again. */
+const KEEP_MAX_BYTES = 64 * 1024;
+
+/**
+ * The runtime cuts the answer one second after our FIN, so a client's half-close is passed on only when the pod has
+ * been quiet for this long.
+ */
+const FIN_LINGER_MS = 5_000;
+
+/** The same when the client never sent a byte: it asked for nothing, so nothing long can be due. */
+const FIN_LINGER_SILENT_MS = 500;
+
+/** How often a half-closed client is looked at again: it may have got what it wanted, and left. */
+const LOOK_AGAIN_MS = 500;
+
+/** How long the client may take to close its side after the pod has closed and everything was delivered. */
+const CLOSE_LINGER_MS = 30_000;
+
+/** Who has the client's bytes now. */
+type Stage =
+  | { readonly kind: "kept" }
+  | { readonly kind: "carried"; readonly stream: PodStream; readonly finish: (end: StreamEnd) => void }
+  | { readonly kind: "over" };
+
+/** Takes over a socket that was accepted with `allowHalfOpen` and `pauseOnConnect`. */
+export class ClientConnection implements Connection {
+  readonly #socket: Socket;
+  readonly #clock: Clock;
+  readonly #clientEnds: ClientEnds;
+  readonly #closed = new AbortController();
+  readonly #traffic = { bytesIn: 0, bytesOut: 0 };
+  #stage: Stage = { kind: "kept" };
+  /** The client's first bytes, whole, until the pod answers; undefined from then on or when there were too many. */
+  #kept: Buffer[] | undefined = [];
+  #keptBytes = 0;
+  #clientEnd: "open" | "ended" = "open";
+  #finTimer: Disposable | undefined;
+  #lastAnswerMs = 0;
+
+  constructor(socket: Socket, clock: Clock, clientEnds: ClientEnds) {
+    this.#socket = socket;
+    this.#clock = clock;
+    this.#clientEnds = clientEnds;
+    socket.on("data", (chunk: Buffer) => this.#onClientData(chunk));
+    socket.on("end", () => this.#onClientEnd());
+    socket.on("drain", () => this.#stage.kind === "carried" && this.#stage.stream.resume());
+    socket.on("error", () => {}); // "close" follows and says all we need
+    socket.on("close", () => this.#onClientClosed());
+    socket.resume();
+  }
+
+  get closed(): AbortSignal {
+    return this.#closed.signal;
+  }
+
+  get traffic(): { readonly bytesIn: number; readonly bytesOut: number } {
+    return this.#traffic;
+  }
+
+  async carry(open: (handler: StreamHandler) => Promise<PodStream>): Promise<CarryEnd> {
+    let finish: (end: StreamEnd) => void = () => {};
+    const finished = new Promise<StreamEnd>((resolve) => (finish = resolve));
+    const stream = await open(this.#handler(finish));
+    if (this.#closed.signal.aborted) {
+      stream.abort();
+      return { end: { kind: "done" }, replayable: false };
+    }
+    this.#stage = { kind: "carried", stream, finish };
+    this.#sendKept(stream);
+    const end = await finished;
+    return this.#afterCarry(end);
+  }
+
+  reset(): void {
+    this.#socket.resetAndDestroy();
+  }
+
+  #handler(finish: (end: StreamEnd) => void): StreamHandler {
+    return {
+      onData: (chunk) => {
+        this.#kept = undefined;
+        this.#lastAnswerMs = this.#clock.now();
+        this.#traffic.bytesIn += chunk.length;
+        if (!this.#socket.write(chunk) && this.#stage.kind === "carried") this.#stage.stream.pause();
+      },
+      onEnd: () => {
+        this.#kept = undefined;
+        if (this.#stage.kind === "carried") this.#stage.stream.end(); // frees the stream on the server at once
+        this.#socket.end();
+        this.#socket.resume(); // what the client still sends has nowhere to go
+      },
+      onDrain: () => void this.#socket.resume(),
+      onClose: finish,
+    };
+  }
+
+  #sendKept(stream: PodStream): void {
+    for (const chunk of this.#kept ?? []) stream.write(chunk);
+    this.#traffic.bytesOut += this.#keptBytes;
+    if (this.#clientEnd === "ended") void this.#holdFin();
+    else this.#socket.resume();
+  }
+
+  #onClientData(chunk: Buffer): void {
+    if (this.#kept) this.#keep(chunk);
+    if (this.#stage.kind === "carried") {
+      this.#traffic.bytesOut += chunk.length;
+      if (!this.#stage.stream.write(chunk)) this.#socket.pause();
+    } else if (this.#stage.kind === "kept" && this.#keptBytes >= KEEP_MAX_BYTES) {
+      this.#socket.pause();
+    }
+  }
+
+  #keep(chunk: Buffer): void {
+    const waiting = this.#stage.kind === "kept";
+    // While a stream carries them the bytes are kept only for a replay: give that up rather than hold more.
+    if (!waiting && this.#keptBytes + chunk.length > KEEP_MAX_BYTES) {
+      this.#kept = undefined;
+      return;
+    }
+    this.#kept?.push(chunk);
+    this.#keptBytes += chunk.length;
+  }
+
+  #onClientEnd(): void {
+    // Node 20 takes a reset that comes with data for an end. Then the socket has no peer any more, and since Node
+    // remembers the peer's address once it was asked for, nobody may have asked before.
+    if (this.#socket.remotePort === undefined) {
+      this.#socket.destroy();
+      return;
+    }
+    this.#clientEnd = "ended";
+    if (this.#stage.kind === "carried") void this.#holdFin();
+  }
+
+  /** Passes the client's FIN on: at once if nobody will read the answer, else when the pod has been quiet. */
+  async #holdFin(): Promise<void> {
+    const lingerMs = this.#traffic.bytesOut === 0 ? FIN_LINGER_SILENT_MS : FIN_LINGER_MS;
+    this.#lastAnswerMs = Math.max(this.#lastAnswerMs, this.#clock.now());
+    const { remoteAddress, remotePort, localAddress, localPort } = this.#socket;
+    const client: SocketAddress = { address: remoteAddress ?? "", port: remotePort ?? 0 };
+    const here: SocketAddress = { address: localAddress ?? "", port: localPort ?? 0 };
+    for (;;) {
+      const end = await this.#clientEnds(client, here);
+      if (this.#stage.kind !== "carried") return;
+      const quietMs = this.#clock.now() - this.#lastAnswerMs;
+      if (end === "gone" || quietMs >= lingerMs) {
+        this.#stage.stream.end();
+        return;
+      }
+      const waitMs = lingerMs - quietMs;
+      await this.#pause(end === "reading" ? Math.min(LOOK_AGAIN_MS, waitMs) : waitMs);
+    }
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => (this.#finTimer = this.#clock.timer(ms, resolve)));
+  }
+
+  #onClientClosed(): void {
+    this.#finTimer?.[Symbol.dispose]();
+    if (this.#stage.kind === "carried") {
+      this.#stage.stream.abort();
+      this.#stage.finish({ kind: "done" });
+    }
+    this.#closed.abort();
+  }
+
+  #afterCarry(end: StreamEnd): CarryEnd {
+    this.#finTimer?.[Symbol.dispose]();
+    const here = !this.#closed.signal.aborted;
+    const untouched = this.#kept !== undefined;
+    const replayable =
+      here && untouched && (end.kind === "refused" || (end.kind === "lost" && this.#keptBytes === 0));
+    if (replayable) {
+      this.#traffic.bytesOut -= this.#keptBytes;
+      this.#stage = { kind: "kept" };
+      return { end, replayable };
+    }
+    this.#stage = { kind: "over" };
+    this.#kept = undefined;
+    if (end.kind === "done" && here) this.#closeGently();
+    return { end, replayable };
+  }
+
+  /** Destroying a socket with unread bytes would reset it, and the client would lose the tail of its answer. */
+  #closeGently(): void {
+    this.#socket.end();
+    this.#socket.resume();
+    const overdue = this.#clock.timer(CLOSE_LINGER_MS, () => this.#socket.destroy());
+    this.#socket.once("close", () => overdue[Symbol.dispose]());
+  }
+}

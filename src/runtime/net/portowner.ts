@@ -1,0 +1,50 @@
+/** Who listens on a local TCP port: from /proc, so on Linux only; elsewhere, and for other users' processes, unknown. */
+import { readFile, readdir, readlink } from "node:fs/promises";
+
+/** A process that listens on the port. */
+export interface PortOwner {
+  readonly pid: number;
+  /** Its command name, as the kernel keeps it (15 characters at most). */
+  readonly program: string;
+}
+
+/** State of a listening socket in /proc/net/tcp. */
+const LISTEN = "0A";
+
+/** Never throws: not to know is an answer. */
+export async function portOwner(port: number): Promise<PortOwner | undefined> {
+  try {
+    const tables = await Promise.all(["/proc/net/tcp", "/proc/net/tcp6"].map(readText));
+    const inodes = new Set(tables.flatMap((table) => listeningInodes(table, port)));
+    return inodes.size === 0 ? undefined : await ownerOf(inodes);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Inodes of the sockets that listen on the port in a table of /proc/net; exported for its test. */
+export function listeningInodes(table: string, port: number): string[] {
+  const suffix = `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
+  return table.split("\n").flatMap((line) => {
+    const [, local, , state, , , , , , inode] = line.trim().split(/\s+/);
+    return local?.endsWith(suffix) && state === LISTEN && inode !== undefined ? [inode] : [];
+  });
+}
+
+async function ownerOf(inodes: ReadonlySet<string>): Promise<PortOwner | undefined> {
+  const links = new Set([...inodes].map((inode) => `socket:[${inode}]`));
+  for (const name of await readdir("/proc")) {
+    if (!/^\d+$/.test(name)) continue;
+    const fds = await readdir(`/proc/${name}/fd`).catch(() => []);
+    for (const fd of fds) {
+      const link = await readlink(`/proc/${name}/fd/${fd}`).catch(() => "");
+      if (links.has(link))
+        return { pid: Number(name), program: (await readText(`/proc/${name}/comm`)).trim() };
+    }
+  }
+  return undefined;
+}
+
+function readText(path: string): Promise<string> {
+  return readFile(path, "utf8").catch(() => "");
+}
