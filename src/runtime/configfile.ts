@@ -1,0 +1,122 @@
+/** Finds and reads forwards.yaml: the I/O that src/schema must not do. */
+import { createHash } from "node:crypto";
+import { closeSync, constants, fstatSync, openSync, readSync, realpathSync, statSync } from "node:fs";
+import { basename, dirname, join, relative, resolve } from "node:path";
+import { KfwdError } from "../errors.ts";
+
+/** Looked for in each folder, in this order. */
+export const CONFIG_NAMES = ["forwards.yaml", "forwards.yml", "kfwd.yaml", "kfwd.yml"] as const;
+
+/** More than a file may have: the parser refuses it by its length, without reading on. */
+const READ_MAX_BYTES = 512 * 1024;
+
+/** Where a search starts and ends. */
+export interface Search {
+  readonly cwd: string;
+  /** The search goes up from `cwd` and does not pass this folder. */
+  readonly home: string;
+}
+
+/**
+ * The absolute path of the project's file: `named` if given, else the first of {@link CONFIG_NAMES} in the working
+ * folder or one of its parents.
+ * @throws KfwdError `CONFIG_NOT_FOUND`.
+ */
+export function findConfig(search: Search, named: string | undefined): string {
+  if (named !== undefined) return resolve(search.cwd, named);
+  for (const folder of foldersUpwards(search)) {
+    const found = CONFIG_NAMES.map((name) => join(folder, name)).find(isThere);
+    if (found !== undefined) return found;
+  }
+  throw new KfwdError("CONFIG_NOT_FOUND", `no forwards.yaml in ${search.cwd} or its parents`);
+}
+
+/** The working folder and its parents, up to the home folder or the root. */
+export function foldersUpwards({ cwd, home }: Search): readonly string[] {
+  const folders: string[] = [];
+  for (let folder = resolve(cwd); ; folder = dirname(folder)) {
+    folders.push(folder);
+    if (folder === home || folder === dirname(folder)) return folders;
+  }
+}
+
+/** A file as it was read. */
+export interface ConfigText {
+  /** Absolute, symlinks resolved; null for standard input. */
+  readonly path: string | null;
+  /** As messages name it: relative to the working folder. */
+  readonly shownAs: string;
+  /** Relative paths in the file start here. */
+  readonly folder: string;
+  readonly text: string;
+  /** Of the bytes, in hex. */
+  readonly sha256: string;
+}
+
+/** @throws KfwdError `CONFIG_NOT_FOUND`, `CONFIG_UNREADABLE`. */
+export function readConfig(path: string, cwd: string): ConfigText {
+  const bytes = readBytes(path);
+  const real = realpathSync.native(path);
+  const fromCwd = relative(cwd, path);
+  const shownAs = fromCwd === "" || fromCwd.startsWith("..") ? path : fromCwd;
+  return { path: real, shownAs, folder: dirname(real), text: bytes.toString("utf8"), sha256: sha256(bytes) };
+}
+
+/** SHA-256 of the file's bytes in hex; undefined when it cannot be read. */
+export function hashOfFile(path: string): string | undefined {
+  try {
+    return sha256(readBytes(path));
+  } catch {
+    return undefined;
+  }
+}
+
+/** What came on standard input. */
+export function configFromText(text: string, cwd: string): ConfigText {
+  const bytes = Buffer.from(text);
+  return { path: null, shownAs: "<stdin>", folder: cwd, text, sha256: sha256(bytes) };
+}
+
+/** The name of a project whose file has none: its folder's, in the characters a name may have. */
+export function projectNameOf(folder: string): string {
+  const name = basename(folder)
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9_-]+/g, "-")
+    .replace(/^[^a-z0-9]+/, "")
+    .slice(0, 63);
+  return name === "" ? "default" : name;
+}
+
+function sha256(bytes: Buffer): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}
+
+function isThere(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false }) !== undefined;
+}
+
+/** O_NONBLOCK, because opening a FIFO would wait for a writer; a device may have no end. */
+function readBytes(path: string): Buffer {
+  let fd: number | undefined;
+  try {
+    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const stat = fstatSync(fd);
+    if (!stat.isFile())
+      throw unreadable(path, stat.isDirectory() ? "it is a folder" : "it is no regular file");
+    const bytes = Buffer.alloc(Math.min(stat.size, READ_MAX_BYTES));
+    return bytes.subarray(0, readSync(fd, bytes));
+  } catch (thrown) {
+    if (thrown instanceof KfwdError) throw thrown;
+    const errno = thrown instanceof Error && "code" in thrown ? String(thrown.code) : "";
+    if (errno === "ENOENT" || errno === "ENOTDIR") {
+      throw new KfwdError("CONFIG_NOT_FOUND", `there is no file "${path}"`, { cause: thrown });
+    }
+    throw unreadable(path, errno === "EACCES" ? "permission denied" : errno, thrown);
+  } finally {
+    if (fd !== undefined) closeSync(fd);
+  }
+}
+
+function unreadable(path: string, why: string, cause?: unknown): KfwdError {
+  return new KfwdError("CONFIG_UNREADABLE", `cannot read "${path}": ${why}`, { cause });
+}

@@ -1,0 +1,220 @@
+/**
+ * The seams: what the supervisor needs of the world, as interfaces. Adapters in cluster/, net/ and daemon/
+ * implement them, a composition root joins them, tests put fakes in their place.
+ */
+import type { ForwardSpec, RemotePort, Target } from "../schema/spec.ts";
+import type { Endpoint, LocalAddress, Reason, StatusReport, SupervisorEvent } from "./core/status.ts";
+
+/** Time. Everything that waits or stamps takes it as an argument; only clock.ts reads the real one. */
+export interface Clock {
+  /** Monotonic milliseconds from an arbitrary start. */
+  now(): number;
+  /** Milliseconds since 1970 by the wall clock, to be shown, never to be computed with. */
+  wall(): number;
+  /** Resolves after `ms`. Rejects with the signal's reason when it is aborted first. */
+  sleep(ms: number, signal: AbortSignal): Promise<void>;
+  /** Calls `fire` once after `ms`, unless disposed before. Does not keep the process alive. */
+  timer(ms: number, fire: () => void): Disposable;
+}
+
+/** Uniform in [0, 1). */
+export type Random = () => number;
+
+/** One line a call in the supervisor's log; `fields` must hold no secret. */
+export interface Log {
+  debug(event: string, fields?: LogFields): void;
+  info(event: string, fields?: LogFields): void;
+  warn(event: string, fields?: LogFields): void;
+  error(event: string, fields?: LogFields): void;
+}
+export type LogFields = Readonly<Record<string, string | number | boolean | null | undefined>>;
+
+// --- the cluster side -------------------------------------------------------------------------------------------
+
+/** Where a forward's objects live; a context's name is unique within its kubeconfig only. */
+export interface Place {
+  /** Absolute path, or undefined for `$KUBECONFIG` and `~/.kube/config`. */
+  readonly kubeconfig: string | undefined;
+  readonly context: string;
+  readonly namespace: string;
+}
+
+/** What a target means at the moment. */
+export type Resolution =
+  | { readonly kind: "found"; readonly endpoint: Endpoint }
+  | { readonly kind: "none"; readonly reason: Reason };
+
+/** Kubernetes, as far as a forward is concerned. Owns its connections; disposed with the supervisor. */
+export interface Cluster extends AsyncDisposable {
+  /**
+   * Fills in what a spec leaves open from the kubeconfig, without any network.
+   * @throws KfwdError `KUBECONFIG_MISSING`, `KUBECONFIG_INVALID`, `CONTEXT_UNKNOWN`.
+   */
+  pin(wanted: {
+    readonly kubeconfig: string | undefined;
+    readonly context: string | undefined;
+    readonly namespace: string | undefined;
+  }): Place;
+  /**
+   * Tells what the target means now and on every change, from one list+watch per kind and namespace that all
+   * followers share. The first call comes as soon as the lists have; the same resolution is never told twice.
+   */
+  follow(
+    request: { readonly place: Place; readonly target: Target; readonly remotePort: RemotePort | undefined },
+    tell: (resolution: Resolution) => void,
+  ): Disposable;
+  /**
+   * Keeps upgraded connections to the endpoint's pod ready until disposed; all tunnels to one pod share them.
+   * `events` are called after `tunnel` returned.
+   */
+  tunnel(place: Place, endpoint: Endpoint, events: TunnelEvents): Tunnel;
+}
+
+/** How a {@link Tunnel} fares. */
+export interface TunnelEvents {
+  /** An upgraded connection stands: the tunnel is proven. May come again after `onLost`. */
+  onOpen(): void;
+  /** No upgraded connection stands and none could be made; the tunnel tries no more until {@link Tunnel.retry}. */
+  onLost(reason: Reason): void;
+}
+
+/** The way to one pod. Disposing ends its share of the pool; streams still open live on until they end. */
+export interface Tunnel extends AsyncDisposable {
+  /** Tries again after `onLost`. */
+  retry(): void;
+  /**
+   * Opens a byte stream to `port` of the pod. Resolves as soon as an upgraded connection is free for it, without
+   * waiting for the pod's answer: refusal comes as {@link StreamEnd}.
+   * @throws the signal's reason, or KfwdError when no connection can be had.
+   */
+  open(port: number, handler: StreamHandler, signal: AbortSignal): Promise<PodStream>;
+}
+
+/** One TCP byte stream to a port inside a pod. */
+export interface PodStream {
+  /** Sends bytes to the pod. The chunk must not be changed afterwards. False: wait for `onDrain` before the next. */
+  write(chunk: Buffer): boolean;
+  /** No more bytes will be sent. The runtime cuts the answer one second after it, so hold it back while one is due. */
+  end(): void;
+  /** Gives the stream up, both ways, at once; `onClose` is not called. */
+  abort(): void;
+  /** Stops and restarts `onData`; bytes wait on the wire, not in memory. */
+  pause(): void;
+  resume(): void;
+}
+
+/** How a stream's bytes and end reach its owner. */
+export interface StreamHandler {
+  /** Bytes from the pod: a view of a shared buffer, valid only during the call unless written to a socket. */
+  onData(chunk: Buffer): void;
+  /** The pod will send nothing more; all its bytes came before. `onClose` follows. */
+  onEnd(): void;
+  /** The stream takes bytes again after `write` returned false. */
+  onDrain(): void;
+  /** The last call: the stream is over in both directions. */
+  onClose(end: StreamEnd): void;
+}
+
+/**
+ * How a stream ended.
+ * - `done`: both sides finished in order
+ * - `refused`: the pod took none of it (nothing listens, the pod is gone); no byte came back, so it may be replayed
+ * - `reset`: the application or the runtime broke it off
+ * - `lost`: the upgraded connection under it broke
+ */
+export type StreamEnd =
+  | { readonly kind: "done" }
+  | { readonly kind: "refused" | "reset" | "lost"; readonly reason: Reason };
+
+// --- the local side ---------------------------------------------------------------------------------------------
+
+/** Local sockets. */
+export interface Net {
+  /**
+   * Binds every address. `localhost` means 127.0.0.1 and ::1, of which one may be absent on the machine.
+   * With `port` 0 the system picks a port, the same for all addresses. Nothing stays bound when it throws.
+   * @throws KfwdError `PORT_BUSY` naming the owner where it can be found, `PORT_PRIVILEGED`, `ADDRESS_UNAVAILABLE`.
+   */
+  listen(
+    request: { readonly bind: readonly string[]; readonly port: number; readonly label: string },
+    onConnection: (connection: Connection) => void,
+  ): Promise<Listener>;
+}
+
+/** A bound socket per address. Disposing stops accepting; connections live on. */
+export interface Listener extends AsyncDisposable {
+  readonly local: readonly LocalAddress[];
+}
+
+/** One accepted TCP client. It reads at most 64 KiB ahead while nobody carries it. */
+export interface Connection {
+  /** Aborted when the client is gone. */
+  readonly closed: AbortSignal;
+  /**
+   * Carries the bytes both ways until the exchange is over, and says how it ended. Before any byte came back the
+   * client's first bytes are kept, so that a `refused` or `lost` stream with `replayable` may be carried again.
+   * @throws whatever `open` throws; the connection is then still whole.
+   */
+  carry(open: (handler: StreamHandler) => Promise<PodStream>): Promise<CarryEnd>;
+  /** Ends it with a TCP reset, so that the client cannot take it for an empty answer. */
+  reset(): void;
+  readonly traffic: { readonly bytesIn: number; readonly bytesOut: number };
+}
+
+/** How {@link Connection.carry} ended. `replayable`: the client is still there and nothing of the answer was passed on. */
+export interface CarryEnd {
+  readonly end: StreamEnd;
+  readonly replayable: boolean;
+}
+
+/** All of it, built by a composition root. */
+export interface Deps {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly cluster: Cluster;
+  readonly net: Net;
+}
+
+// --- the control side -------------------------------------------------------------------------------------------
+
+/** Makes the supervisor's forwards what the file says. */
+export interface ApplyRequest {
+  /** Display name of the project. */
+  readonly project: string;
+  readonly config: StatusReport["config"];
+  /** The whole file. */
+  readonly forwards: readonly ForwardSpec[];
+  /** Only these are touched; null: all, and forwards that left the file are removed. */
+  readonly names: readonly string[] | null;
+}
+
+/** What {@link SupervisorControl.apply} did to each forward. */
+export interface ApplyResult {
+  readonly changes: readonly { readonly name: string; readonly action: ChangeAction }[];
+}
+export type ChangeAction = "start" | "replace" | "update" | "keep" | "remove";
+
+/** Ends forwards, or with `names` null the supervisor itself. */
+export interface StopRequest {
+  readonly names: readonly string[] | null;
+  /** How long connections may go on before they are reset. */
+  readonly drainMs: number;
+}
+export interface StopResult {
+  readonly stopped: readonly string[];
+}
+
+/** A running supervisor, in this process or behind its control socket: both are driven by the same calls. */
+export interface SupervisorControl {
+  status(): Promise<StatusReport>;
+  /**
+   * Changes nothing when it throws.
+   * @throws KfwdError of exit status 4 when a kubeconfig or context is not there.
+   */
+  apply(request: ApplyRequest): Promise<ApplyResult>;
+  /** @throws KfwdError `UNKNOWN_FORWARD`. */
+  stop(request: StopRequest): Promise<StopResult>;
+  /** Tells every event from now on, starting with the present status of each forward. */
+  follow(listener: (event: SupervisorEvent) => void): Promise<AsyncDisposable>;
+}

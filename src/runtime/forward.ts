@@ -1,0 +1,247 @@
+/** One running forward: acts out what core/forward.ts decides, and carries the connections of its listener. */
+import type { ForwardSpec } from "../schema/spec.ts";
+import { KfwdError } from "../errors.ts";
+import { describeForward, targetText } from "./core/describe.ts";
+import { DEFAULT_POLICY, begin, step, wakeAt } from "./core/forward.ts";
+import type { ForwardEffect, ForwardEvent, ForwardState, Step } from "./core/forward.ts";
+import type { Endpoint, ForwardStatus, LocalAddress, Reason } from "./core/status.ts";
+import type { Connection, Deps, Listener, Place } from "./deps.ts";
+import { Gate } from "./gate.ts";
+import { HOLD_MAX, serve, type Way } from "./serve.ts";
+
+/**
+ * Owns the listener, the follower, the tunnel, one timer and the live connections of a forward.
+ * `tell` is called with every change a user may want to see; it must not throw.
+ */
+export class Forward {
+  readonly place: Place;
+  /** Resolves when the forward has stopped for good and holds nothing any more: its port is free again. */
+  readonly ended: Promise<void>;
+  readonly #deps: Deps;
+  readonly #tell: (status: ForwardStatus) => void;
+  readonly #gate: Gate<Way>;
+  readonly #connections = new Set<Connection>();
+  readonly #traffic = { bytesIn: 0, bytesOut: 0, served: 0, refused: 0 };
+  #spec: ForwardSpec;
+  #state: ForwardState = { kind: "stopped" };
+  #sinceMs = 0;
+  #timesReady = 0;
+  #lastError: { readonly message: string; readonly atMs: number } | undefined;
+  #local: readonly LocalAddress[] = [];
+  #listener: Listener | undefined;
+  #follower: Disposable | undefined;
+  #way: Way | undefined;
+  #timer: Disposable | undefined;
+  /** Events that came while one is being acted upon; they are few, each effect ends in at most one. */
+  readonly #pending: ForwardEvent[] = [];
+  #acting: "idle" | "acting" = "idle";
+  readonly #closing: PromiseLike<void>[] = [];
+  #end: () => void = () => {};
+
+  constructor(deps: Deps, spec: ForwardSpec, place: Place, tell: (status: ForwardStatus) => void) {
+    this.#deps = deps;
+    this.#spec = spec;
+    this.place = place;
+    this.#tell = tell;
+    this.#gate = new Gate(deps.clock, HOLD_MAX);
+    this.ended = new Promise((resolve) => (this.#end = resolve));
+  }
+
+  get spec(): ForwardSpec {
+    return this.#spec;
+  }
+
+  get status(): ForwardStatus {
+    const { clock } = this.#deps;
+    const live = [...this.#connections];
+    const facts = {
+      context: this.place.context,
+      namespace: this.place.namespace,
+      local: this.#local,
+      sinceMs: this.#sinceMs,
+      timesReady: this.#timesReady,
+      lastError: this.#lastError,
+      traffic: {
+        bytesIn: live.reduce((sum, c) => sum + c.traffic.bytesIn, this.#traffic.bytesIn),
+        bytesOut: live.reduce((sum, c) => sum + c.traffic.bytesOut, this.#traffic.bytesOut),
+        connections: live.length - this.#gate.waiting,
+        held: this.#gate.waiting,
+        served: this.#traffic.served,
+        refused: this.#traffic.refused,
+      },
+    };
+    return describeForward(this.#spec, this.#state, facts, clock.now(), clock.wall());
+  }
+
+  /** Takes the first step; events follow. Called once. */
+  start(): void {
+    this.#take(begin(this.#spec));
+  }
+
+  /** Takes over what is only said about the forward: description, `required`. */
+  update(spec: ForwardSpec): void {
+    this.#spec = spec;
+    this.#tell(this.status);
+  }
+
+  /** Stops listening at once, lets connections go on for `drainMs`, then resets them. Resolves when all is over. */
+  async stop(drainMs: number): Promise<void> {
+    this.#dispatch({ type: "stop", drainMs });
+    if (this.#connections.size === 0) this.#dispatch({ type: "drained" });
+    if (this.#state.kind !== "failed") await this.ended; // a failed one holds nothing
+  }
+
+  /** Ends every wait for a timer: the machine woke up, or the network is another. */
+  wake(): void {
+    this.#dispatch({ type: "woke" });
+  }
+
+  #dispatch(event: ForwardEvent): void {
+    this.#pending.push(event);
+    if (this.#acting === "acting") return;
+    this.#acting = "acting";
+    for (let next = this.#pending.shift(); next !== undefined; next = this.#pending.shift()) {
+      const policy = { ...DEFAULT_POLICY, random: this.#deps.random() };
+      this.#take(step(this.#state, next, this.#deps.clock.now(), policy));
+    }
+    this.#acting = "idle";
+  }
+
+  #take({ state, effects }: Step): void {
+    const before = this.#state;
+    this.#state = state;
+    for (const effect of effects) this.#act(effect);
+    this.#setTimer(); // also when nothing changed: a timer may fire a fraction too early
+    if (state === before) return;
+    if (state.kind !== before.kind) this.#sinceMs = this.#deps.clock.wall();
+    if (state.kind === "ready") this.#timesReady++;
+    this.#swingGate();
+    this.#report();
+    if (state.kind === "stopped") void Promise.allSettled(this.#closing).then(this.#end);
+  }
+
+  #act(effect: ForwardEffect): void {
+    switch (effect.do) {
+      case "bind":
+        void this.#bind();
+        return;
+      case "follow":
+        this.#follower = this.#deps.cluster.follow(
+          { place: this.place, target: this.#spec.target, remotePort: this.#spec.remotePort },
+          (told) =>
+            this.#dispatch(
+              told.kind === "found"
+                ? { type: "found", endpoint: told.endpoint }
+                : { type: "none", reason: told.reason },
+            ),
+        );
+        return;
+      case "connect":
+        this.#connect(effect.endpoint);
+        return;
+      case "disconnect":
+        this.#disconnect();
+        return;
+      case "close":
+        this.#close();
+        return;
+      case "resetConnections":
+        for (const connection of this.#connections) connection.reset();
+        return;
+    }
+  }
+
+  async #bind(): Promise<void> {
+    const { bind, local, name } = this.#spec;
+    try {
+      const port = local === "auto" ? 0 : local;
+      const listener = await this.#deps.net.listen({ bind, port, label: name }, (c) => void this.#accept(c));
+      if (this.#state.kind !== "binding") {
+        await listener[Symbol.asyncDispose]();
+        return;
+      }
+      this.#listener = listener;
+      this.#local = listener.local;
+      this.#dispatch({ type: "bound" });
+    } catch (thrown) {
+      const { reasonCode, message, hint } = KfwdError.from(thrown);
+      const reason: Reason = { code: reasonCode, kind: "local", message };
+      this.#dispatch({ type: "bindFailed", reason: hint === undefined ? reason : { ...reason, hint } });
+    }
+  }
+
+  #connect(endpoint: Endpoint): void {
+    if (this.#way?.endpoint.podUid === endpoint.podUid && this.#way.endpoint.port === endpoint.port) {
+      this.#way.tunnel.retry();
+      return;
+    }
+    this.#disconnect();
+    const tunnel = this.#deps.cluster.tunnel(this.place, endpoint, {
+      onOpen: () => this.#dispatch({ type: "opened", endpoint }),
+      onLost: (reason) => this.#dispatch({ type: "lost", endpoint, reason }),
+    });
+    this.#way = { tunnel, endpoint };
+  }
+
+  #disconnect(): void {
+    const way = this.#way;
+    this.#way = undefined;
+    if (way) void way.tunnel[Symbol.asyncDispose]();
+  }
+
+  #close(): void {
+    this.#follower?.[Symbol.dispose]();
+    const listener = this.#listener;
+    if (listener) this.#closing.push(listener[Symbol.asyncDispose]());
+    this.#gate[Symbol.dispose]();
+  }
+
+  async #accept(connection: Connection): Promise<void> {
+    this.#connections.add(connection);
+    const outcome = await serve(connection, {
+      clock: this.#deps.clock,
+      gate: this.#gate,
+      onGone: (endpoint, reason) => this.#dispatch({ type: "lost", endpoint, reason }),
+    });
+    this.#connections.delete(connection);
+    this.#traffic.bytesIn += connection.traffic.bytesIn;
+    this.#traffic.bytesOut += connection.traffic.bytesOut;
+    if (outcome.kind === "refused") this.#traffic.refused++;
+    else this.#traffic.served++;
+    if (outcome.kind !== "carried") this.#noteError(outcome.reason);
+    if (this.#connections.size === 0 && this.#state.kind === "stopping") this.#dispatch({ type: "drained" });
+  }
+
+  #noteError(reason: Reason): void {
+    this.#lastError = { message: reason.message, atMs: this.#deps.clock.wall() };
+    this.#deps.log.warn("connection failed", {
+      forward: this.#spec.name,
+      code: reason.code,
+      reason: reason.message,
+    });
+  }
+
+  #swingGate(): void {
+    if (this.#state.kind === "ready" && this.#way) this.#gate.open(this.#way);
+    else this.#gate.shut();
+  }
+
+  #setTimer(): void {
+    this.#timer?.[Symbol.dispose]();
+    const wake = wakeAt(this.#state);
+    if (wake === undefined) return;
+    const ms = Math.max(0, wake.atMs - this.#deps.clock.now());
+    this.#timer = this.#deps.clock.timer(ms, () => this.#dispatch({ type: "tick" }));
+  }
+
+  #report(): void {
+    const { status } = this;
+    this.#deps.log.info(status.state, {
+      forward: status.name,
+      target: targetText(this.#spec),
+      pod: status.pod,
+      reason: status.reason?.message,
+    });
+    this.#tell(status);
+  }
+}

@@ -1,0 +1,168 @@
+/**
+ * The facade: all that commands know of the runtime. It loads neither Kubernetes nor sockets of forwards; the
+ * supervisor's program is loaded through `loadSupervisor` when one has to run in this process.
+ */
+import { resolve } from "node:path";
+import type { Overrides } from "../schema/merge.ts";
+import { parseForwards, type ParseResult } from "../schema/parse.ts";
+import type { ForwardSpec } from "../schema/spec.ts";
+import {
+  configFromText,
+  findConfig,
+  hashOfFile,
+  projectNameOf,
+  readConfig,
+  type ConfigText,
+} from "./configfile.ts";
+import { ownIdentity } from "./daemon/identity.ts";
+import { connectControl, type ControlClient } from "./daemon/controlclient.ts";
+import { lockTrouble, type LockDeps, type LockState } from "./daemon/inspect.ts";
+import type { PlaceFacts } from "./daemon/place.ts";
+import { terminate, type Terminated, type TerminateOptions } from "./daemon/terminate.ts";
+import type { StatusReport } from "./core/status.ts";
+import type { Clock } from "./deps.ts";
+import {
+  findProject,
+  lookAt,
+  namesakes,
+  projectOfFile,
+  stdinPath,
+  type Project,
+  type ProjectChoice,
+  type Surroundings,
+} from "./projects.ts";
+import { openSession, type Session } from "./session.ts";
+import type { SupervisorProgram } from "./supervised.ts";
+import type { LockRecord } from "./wire/lockrecord.ts";
+
+export { Board } from "./board.ts";
+export { readinessOf, type Readiness } from "./core/readiness.ts";
+export type { ForwardStatus, Reason, StatusReport, SupervisorEvent } from "./core/status.ts";
+export type { ApplyResult, ChangeAction, Clock, SupervisorControl } from "./deps.ts";
+export type { LockState, DeathCause } from "./daemon/inspect.ts";
+export type { LockRecord } from "./wire/lockrecord.ts";
+export type { Terminated } from "./daemon/terminate.ts";
+export type { Project, ProjectChoice } from "./projects.ts";
+export type { Session } from "./session.ts";
+
+/** How long a supervisor may take to answer a greeting. */
+const CONNECT_MS = 2_000;
+
+/** What the facade needs of the world; a composition root fills it in. */
+export interface RuntimeWorld {
+  readonly clock: Clock;
+  readonly facts: PlaceFacts;
+  readonly cwd: string;
+  readonly version: string;
+  readonly readStdin: () => Promise<string>;
+  /** Absolute path of what Node is to run as a detached supervisor. */
+  readonly supervisorScript: string;
+  readonly loadSupervisor: () => Promise<SupervisorProgram>;
+}
+
+/** A file, and what it says or what is wrong with it. */
+export interface LoadedConfig {
+  readonly config: ConfigText;
+  readonly parsed: ParseResult;
+}
+
+/** Everything `up` needs to make a file true. */
+export interface UpPlan {
+  readonly config: ConfigText;
+  /** Display name. */
+  readonly project: string;
+  readonly forwards: readonly ForwardSpec[];
+  /** `-p` or KFWD_PROJECT. */
+  readonly explicitName: string | undefined;
+}
+
+/** One per command. Holds nothing open. */
+export class Runtime {
+  readonly #world: RuntimeWorld;
+
+  constructor(world: RuntimeWorld) {
+    this.#world = world;
+  }
+
+  /** Reads and checks the file. @throws KfwdError `CONFIG_NOT_FOUND`, `CONFIG_UNREADABLE`. */
+  async load(file: string | undefined, overrides: Overrides): Promise<LoadedConfig> {
+    const { kubeconfig } = overrides; // as the user wrote it, relative to the working folder
+    const { cwd, facts } = this.#world;
+    const config =
+      file === "-"
+        ? configFromText(await this.#world.readStdin(), cwd)
+        : readConfig(findConfig({ cwd, home: facts.home }, file), cwd);
+    const identity = { name: config.shownAs, folder: config.folder, home: facts.home };
+    return {
+      config,
+      parsed: parseForwards(config.text, identity, {
+        ...overrides,
+        ...(kubeconfig && { kubeconfig: resolve(cwd, kubeconfig) }),
+      }),
+    };
+  }
+
+  /** The display name of a project: `-p`, else the file's `name:`, else its folder's. */
+  nameOf(config: ConfigText, named: string | undefined, explicitName: string | undefined): string {
+    return explicitName ?? named ?? projectNameOf(config.folder);
+  }
+
+  /** Gets hold of the project's supervisor, starting one if none runs. @throws as {@link openSession}. */
+  open(plan: UpPlan, where: "here" | "detached", signal: AbortSignal): Promise<Session> {
+    const { config, explicitName, project } = plan;
+    const path = config.path ?? stdinPath(this.#world.cwd);
+    const { runtimeFolder, files } = projectOfFile(this.#surroundings(), path, explicitName);
+    const request = {
+      runtimeFolder,
+      id: files.id,
+      project,
+      config: { path: config.path, sha256: config.sha256 },
+    };
+    const { cwd, facts, supervisorScript, loadSupervisor } = this.#world;
+    const deps = { cwd, facts, supervisorScript, loadSupervisor, lockDeps: this.#lockDeps() };
+    return openSession(deps, files, request, where, signal);
+  }
+
+  /** @throws as {@link findProject}. */
+  find(choice: ProjectChoice): Project | undefined {
+    return findProject(this.#surroundings(), choice);
+  }
+
+  look(project: Project, signal: AbortSignal): Promise<LockState> {
+    return lookAt(this.#surroundings(), project, signal);
+  }
+
+  /** Whether the file on disk is another than the one that was applied. */
+  configChanged({ path, sha256 }: StatusReport["config"]): boolean {
+    return path !== null && hashOfFile(path) !== sha256;
+  }
+
+  /** Names under which the same file runs as well. */
+  namesakes(configPath: string): readonly string[] {
+    return namesakes(this.#surroundings(), configPath);
+  }
+
+  /** Whoever asked disposes the client. @throws KfwdError when it does not answer. */
+  connect(record: LockRecord, signal: AbortSignal): Promise<ControlClient> {
+    return connectControl(this.#lockDeps(), record, { timeoutMs: CONNECT_MS, signal });
+  }
+
+  /** Ends the supervisor that {@link look} found. @throws as {@link terminate}. */
+  terminate(project: Project, found: LockState, options: TerminateOptions): Promise<Terminated> {
+    return terminate(this.#lockDeps(), project.files, found, options);
+  }
+
+  /** The error for a supervisor that cannot be reached. */
+  trouble(project: Project, state: Parameters<typeof lockTrouble>[0]): Error {
+    return lockTrouble(state, project.files);
+  }
+
+  #surroundings(): Surroundings {
+    return { facts: this.#world.facts, cwd: this.#world.cwd, lockDeps: this.#lockDeps() };
+  }
+
+  #lockDeps(): LockDeps {
+    const { clock, version, facts } = this.#world;
+    return { clock, version, uid: facts.uid, here: ownIdentity() };
+  }
+}

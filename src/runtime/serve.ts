@@ -1,0 +1,110 @@
+/** The way of one accepted connection: held until a pod is ready, carried, and carried again if the pod took nothing. */
+import { KfwdError } from "../errors.ts";
+import type { Endpoint, Reason } from "./core/status.ts";
+import type { CarryEnd, Clock, Connection, Tunnel } from "./deps.ts";
+import type { Gate, Refusal } from "./gate.ts";
+
+/** A tunnel that stands, and the endpoint it leads to. */
+export interface Way {
+  readonly tunnel: Tunnel;
+  readonly endpoint: Endpoint;
+}
+
+/** How long a connection may wait for a ready pod, in all its attempts together. */
+export const HOLD_MS = 10_000;
+
+/** How many connections of one forward may wait at once; each has at most 64 KiB of its bytes read. */
+export const HOLD_MAX = 256;
+
+/**
+ * A pod that shuts down refuses connections some milliseconds before the watch tells us to avoid it. So a refused
+ * connection waits this long for another endpoint before its client learns of the refusal.
+ */
+export const REFUSED_GRACE_MS = 250;
+
+/** How it went: `carried` to its end in order, `broken` after it had been carried, `refused` without an answer. */
+export type Outcome =
+  | { readonly kind: "carried" }
+  | { readonly kind: "broken" | "refused"; readonly reason: Reason };
+
+/** What a connection meets on its way. */
+export interface Surroundings {
+  readonly clock: Clock;
+  readonly gate: Gate<Way>;
+  /** Told when a stream finds the pod gone, before the connection goes back to the gate. */
+  readonly onGone: (endpoint: Endpoint, reason: Reason) => void;
+}
+
+/** Never rejects: whatever goes wrong ends this connection alone and is told in the outcome. */
+export async function serve(connection: Connection, around: Surroundings): Promise<Outcome> {
+  const { clock, gate } = around;
+  const deadlineMs = clock.now() + HOLD_MS;
+  for (;;) {
+    const pass = await gate.pass(deadlineMs, connection.closed);
+    if (pass.kind === "refused") {
+      // A client that leaves while it waits got what it wanted.
+      return pass.why === "left" ? { kind: "carried" } : refuse(connection, refusalReason(pass.why));
+    }
+    const trouble = await attempt(connection, pass.way, around);
+    if (trouble === undefined) return { kind: "carried" };
+    if (trouble.kind === "final") return trouble.outcome;
+    const changed = await gate.changes(pass.way, REFUSED_GRACE_MS, connection.closed);
+    if (!changed && (trouble.kind === "refused" || clock.now() >= deadlineMs))
+      return refuse(connection, trouble.reason);
+  }
+}
+
+/**
+ * What stood in the way of one attempt. `refused`: the pod did not take it, another one may. `noUpgrade`: it did not
+ * get as far as the pod.
+ */
+type Trouble =
+  | { readonly kind: "final"; readonly outcome: Outcome }
+  | { readonly kind: "refused" | "noUpgrade"; readonly reason: Reason };
+
+async function attempt(connection: Connection, way: Way, around: Surroundings): Promise<Trouble | undefined> {
+  let carried: CarryEnd;
+  try {
+    carried = await connection.carry((handler) =>
+      way.tunnel.open(way.endpoint.port, handler, connection.closed),
+    );
+  } catch (thrown) {
+    if (connection.closed.aborted) return undefined;
+    return { kind: "noUpgrade", reason: reasonOf(thrown) };
+  }
+  if (carried.end.kind === "done") return undefined;
+  const { reason } = carried.end;
+  if (reason.kind === "gone") around.onGone(way.endpoint, reason);
+  if (carried.replayable) return { kind: "refused", reason };
+  connection.reset();
+  return { kind: "final", outcome: { kind: "broken", reason } };
+}
+
+function refuse(connection: Connection, reason: Reason): Outcome {
+  connection.reset();
+  return { kind: "refused", reason };
+}
+
+function refusalReason(why: Exclude<Refusal, "left">): Reason {
+  switch (why) {
+    case "late":
+      return {
+        code: "HeldTooLong",
+        kind: "transient",
+        message: `no pod was ready within ${HOLD_MS / 1000} s`,
+      };
+    case "full":
+      return {
+        code: "TooManyHeld",
+        kind: "transient",
+        message: `no pod is ready and ${HOLD_MAX} connections are waiting already`,
+      };
+    case "closed":
+      return { code: "Stopped", kind: "gone", message: "the forward was stopped" };
+  }
+}
+
+function reasonOf(thrown: unknown): Reason {
+  const error = KfwdError.from(thrown);
+  return { code: error.reasonCode, kind: "transient", message: error.message };
+}

@@ -1,0 +1,287 @@
+import { beforeEach, describe, expect, test } from "vitest";
+import { settle } from "../../test/fakes/clock.ts";
+import { FakeWorld } from "../../test/fakes/world.ts";
+import type { ForwardSpec } from "../schema/spec.ts";
+import type { ForwardStatus, SupervisorEvent } from "./core/status.ts";
+import { HOLD_MAX } from "./serve.ts";
+import { Supervisor } from "./supervisor.ts";
+
+const self = { pid: 1, mode: "detached", version: "0.0.0", startedAt: "", log: "" } as const;
+
+function spec(name: string, local: number, change: Partial<ForwardSpec> = {}): ForwardSpec {
+  return {
+    name,
+    target: { kind: "svc", name },
+    remotePort: { via: "service", port: 80 },
+    protocol: "tcp",
+    local,
+    bind: ["localhost"],
+    required: true,
+    source: { file: "forwards.yaml", line: 1, column: 1 },
+    ...change,
+  };
+}
+
+let world: FakeWorld;
+let supervisor: Supervisor;
+let events: SupervisorEvent[];
+
+beforeEach(async () => {
+  world = new FakeWorld();
+  supervisor = new Supervisor(world, self);
+  events = [];
+  await supervisor.follow((event) => events.push(event));
+});
+
+async function apply(
+  forwards: readonly ForwardSpec[],
+  names: readonly string[] | null = null,
+): Promise<string[]> {
+  const config = { path: "/shop/forwards.yaml", sha256: "0" };
+  const { changes } = await supervisor.apply({ project: "shop", config, forwards, names });
+  await settle();
+  return changes.map(({ name, action }) => `${action} ${name}`);
+}
+
+async function statusOf(name: string): Promise<ForwardStatus> {
+  const { entries } = await supervisor.status();
+  const status = entries.find((entry) => entry.name === name);
+  if (!status) throw new Error(`no forward ${name}`);
+  return status;
+}
+
+/** One forward, ready on a pod. */
+async function readyForward(): Promise<void> {
+  world.cluster.podIsReady("api-1");
+  await apply([spec("api", 8080)]);
+  world.cluster.tunnelNow.opens();
+  await settle();
+}
+
+describe("a forward", () => {
+  test("binds its port at once and is ready when its tunnel is proven", async () => {
+    await apply([spec("api", 8080)]);
+    expect(world.net.bound.has(8080)).toBe(true);
+    expect((await statusOf("api")).state).toBe("resolving");
+    world.cluster.podIsReady("api-1");
+    expect((await statusOf("api")).state).toBe("connecting");
+    world.cluster.tunnelNow.opens();
+    expect(await statusOf("api")).toMatchObject({
+      state: "ready",
+      pod: "api-1",
+      podPort: 8080,
+      context: "kt",
+    });
+  });
+
+  test("holds connections while no pod is ready, and keeps its port", async () => {
+    await readyForward();
+    world.cluster.noPodIsReady();
+    expect(await statusOf("api")).toMatchObject({ state: "waiting", reason: { code: "NoReadyPods" } });
+    const client = world.net.connect(8080);
+    await settle();
+    expect([client.stage, (await statusOf("api")).traffic.held]).toEqual(["waiting", 1]);
+    world.cluster.podIsReady("api-2");
+    world.cluster.tunnelNow.opens();
+    await settle();
+    expect(client.stage).toBe("carried");
+    expect(await statusOf("api")).toMatchObject({
+      pod: "api-2",
+      restarts: 1,
+      traffic: { held: 0, connections: 1 },
+    });
+  });
+
+  test("lets its connections go on when it moves to another pod", async () => {
+    await readyForward();
+    const client = world.net.connect(8080);
+    await settle();
+    const [first] = world.cluster.tunnels;
+    world.cluster.podIsReady("api-2");
+    expect([client.stage, first?.disposed]).toEqual(["carried", true]);
+  });
+
+  test("refuses the connection one too many", async () => {
+    await apply([spec("api", 8080)]);
+    const clients = Array.from({ length: HOLD_MAX + 1 }, () => world.net.connect(8080));
+    await settle();
+    expect(clients.filter(({ stage }) => stage === "reset").length).toBe(1);
+    expect((await statusOf("api")).traffic).toMatchObject({ held: HOLD_MAX, refused: 1 });
+  });
+
+  test("tries a lost tunnel again, later each time, even when timers fire a little early", async () => {
+    await readyForward();
+    const tunnel = world.cluster.tunnelNow;
+    tunnel.breaks();
+    expect(tunnel.retries).toBe(1); // at once
+    tunnel.breaks();
+    expect((await statusOf("api")).state).toBe("waiting");
+    await world.clock.advance(99.7);
+    expect(tunnel.retries).toBe(1);
+    await world.clock.advance(1);
+    expect(tunnel.retries).toBe(2);
+    tunnel.opens();
+    expect((await statusOf("api")).state).toBe("ready");
+  });
+
+  test("does not wait for its timer when the machine wakes", async () => {
+    await readyForward();
+    const tunnel = world.cluster.tunnelNow;
+    tunnel.breaks();
+    tunnel.breaks("denied");
+    supervisor.wake();
+    expect(tunnel.retries).toBe(2);
+  });
+
+  test("whose port is taken fails alone, and says so", async () => {
+    world.net.taken.add(8080);
+    await apply([spec("api", 8080), spec("web", 8081)]);
+    expect(await statusOf("api")).toMatchObject({
+      state: "failed",
+      reason: { code: "PortBusy", kind: "local" },
+    });
+    expect((await statusOf("web")).state).toBe("resolving");
+  });
+
+  test("of UDP says that it is not there yet, the others start", async () => {
+    await apply([spec("dns", 5353, { protocol: "udp" }), spec("web", 8081)]);
+    expect(await statusOf("dns")).toMatchObject({ state: "failed", reason: { code: "UdpNotYet" } });
+    expect((await statusOf("web")).state).toBe("resolving");
+  });
+
+  test("remembers what went wrong with one connection, and stays ready", async () => {
+    await readyForward();
+    const client = world.net.connect(8080);
+    await settle();
+    const reason = { code: "PodReset", kind: "transient", message: "the pod reset it" } as const;
+    client.ends({ end: { kind: "reset", reason }, replayable: false });
+    await settle();
+    expect(await statusOf("api")).toMatchObject({
+      state: "ready",
+      lastError: { message: "the pod reset it" },
+      traffic: { connections: 0, served: 1 },
+    });
+  });
+});
+
+describe("apply, again", () => {
+  test("keeps what is unchanged with its connections, replaces what changed, removes what left", async () => {
+    world.cluster.podIsReady("pod-1");
+    expect(await apply([spec("a", 1), spec("b", 2), spec("c", 3)])).toEqual([
+      "start a",
+      "start b",
+      "start c",
+    ]);
+    for (const tunnel of world.cluster.tunnels) tunnel.opens();
+    const [toA, toB] = [world.net.connect(1), world.net.connect(2)];
+    await settle();
+    expect(await apply([spec("a", 1), spec("b", 22)])).toEqual(["remove c", "keep a", "replace b"]);
+    expect([toA.stage, toB.stage]).toEqual(["carried", "reset"]);
+    expect([...world.net.bound.keys()].sort((x, y) => x - y)).toEqual([1, 22]);
+    expect(events).toContainEqual({ type: "removed", name: "c" });
+  });
+
+  test("a port that one forward gives up can be another's in the same step", async () => {
+    await apply([spec("a", 1)]);
+    await apply([spec("b", 1)]);
+    expect((await statusOf("b")).state).toBe("resolving");
+  });
+
+  test("tries a failed forward again", async () => {
+    world.net.taken.add(8080);
+    await apply([spec("api", 8080)]);
+    world.net.taken.clear();
+    expect(await apply([spec("api", 8080)])).toEqual(["start api"]);
+    expect((await statusOf("api")).state).toBe("resolving");
+  });
+
+  test("with names touches only these", async () => {
+    await apply([spec("a", 1), spec("b", 2)]);
+    expect(await apply([spec("b", 22), spec("c", 3)], ["c"])).toEqual(["start c"]);
+    expect([...world.net.bound.keys()]).toEqual([1, 2, 3]);
+  });
+
+  test("shows forwards in the order of the file", async () => {
+    await apply([spec("b", 2), spec("a", 1)]);
+    await apply([spec("a", 1), spec("c", 3), spec("b", 2)]);
+    expect((await supervisor.status()).entries.map(({ name }) => name)).toEqual(["a", "c", "b"]);
+  });
+
+  test("moves to the context that is current now, since the user ran it now", async () => {
+    await apply([spec("a", 1)]);
+    world.cluster.currentContext = "other";
+    expect(await apply([spec("a", 1)])).toEqual(["replace a"]);
+    expect((await statusOf("a")).context).toBe("other");
+  });
+
+  test("changes nothing when a context is unknown", async () => {
+    await apply([spec("a", 1)]);
+    await expect(apply([spec("b", 2), spec("c", 3, { context: "unknown" })])).rejects.toThrow("not found");
+    expect([...world.net.bound.keys()]).toEqual([1]);
+  });
+});
+
+describe("the end", () => {
+  test("of one forward frees its port and leaves the others", async () => {
+    await apply([spec("a", 1), spec("b", 2)]);
+    expect(await supervisor.stop({ names: ["a"], drainMs: 0 })).toEqual({ stopped: ["a"] });
+    expect([...world.net.bound.keys()]).toEqual([2]);
+  });
+
+  test("of a forward that is not there is refused", async () => {
+    await apply([spec("a", 1)]);
+    await expect(supervisor.stop({ names: ["x"], drainMs: 0 })).rejects.toMatchObject({
+      code: "UNKNOWN_FORWARD",
+    });
+  });
+
+  test("of everything waits for connections, but not longer than it was told", async () => {
+    await readyForward();
+    const client = world.net.connect(8080);
+    await settle();
+    const stopped = supervisor.stop({ names: null, drainMs: 5_000 });
+    await world.clock.advance(4_999);
+    expect([world.net.bound.size, client.stage]).toEqual([0, "carried"]);
+    await world.clock.advance(1);
+    expect(client.stage).toBe("reset");
+    await stopped;
+    expect(await supervisor.ended).toBe("stopped");
+    expect(world.clock.pending).toBe(0);
+    expect(world.cluster.followers.size).toBe(0);
+  });
+
+  test("comes sooner when connections end, or when it is asked for again with less patience", async () => {
+    await readyForward();
+    const client = world.net.connect(8080);
+    await settle();
+    const slow = supervisor.stop({ names: null, drainMs: 60_000 });
+    const quick = supervisor.stop({ names: null, drainMs: 0 });
+    await world.clock.advance(0);
+    await Promise.all([slow, quick]);
+    expect(client.stage).toBe("reset");
+  });
+
+  test("resets connections that wait for a pod", async () => {
+    await apply([spec("api", 8080)]);
+    const client = world.net.connect(8080);
+    await settle();
+    await supervisor.stop({ names: null, drainMs: 5_000 });
+    expect(client.stage).toBe("reset");
+  });
+
+  test("comes by itself when the first file is refused, since nothing is kept then", async () => {
+    await expect(apply([spec("a", 1, { context: "unknown" })])).rejects.toThrow("not found");
+    expect(await supervisor.ended).toBe("stopped");
+  });
+
+  test("refuses a file that comes while it ends", async () => {
+    await readyForward();
+    world.net.connect(8080);
+    await settle();
+    const stopped = supervisor.stop({ names: null, drainMs: 1_000 });
+    await expect(apply([spec("b", 2)])).rejects.toMatchObject({ code: "NOT_RUNNING" });
+    await world.clock.advance(1_000);
+    await stopped;
+    expect(world.net.bound.size).toBe(0);
+  });
+});
