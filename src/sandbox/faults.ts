@@ -1,0 +1,54 @@
+import type { RequestRecord } from "./requestlog.ts";
+
+/** An answer in place of the real one. */
+export interface FaultyAnswer {
+  readonly status: number;
+  /** Default: a `Status` object of that code, as the API server sends; a text is sent as it is, as proxies do. */
+  readonly body?: string;
+  /** Seconds, for the Retry-After header. */
+  readonly retryAfterS?: number;
+  /** Which requests; default all that it applies to. */
+  readonly only?: (request: RequestRecord) => boolean;
+  /** How often; default until it is taken away. */
+  readonly times?: number;
+}
+
+/** `hang`: the request is taken and never answered. */
+export type FaultyUpgrade = FaultyAnswer | { readonly hang: true };
+
+/** Switches for what can go wrong. They work from the moment they are set; {@link clear} mends everything. */
+export class Faults {
+  /** Lists, reads and watches are answered so. */
+  answers: FaultyAnswer | undefined;
+  /** Port-forward upgrades are answered so. */
+  upgrades: FaultyUpgrade | undefined;
+  /** An upgrade is answered this much later. */
+  upgradeDelayMs = 0;
+  /** How a watch from a forgotten version is refused: as an ERROR event under 200, or by the HTTP status. */
+  expiredWatch: "event" | "status" = "event";
+  /** No PING is answered. */
+  ignorePings = false;
+  /** Every byte of an upgraded connection goes out in a write of its own. */
+  splitBytes = false;
+  /** Error text of a stream comes one byte a frame. */
+  splitErrorText = false;
+  /** Comes on the data stream in front of an error text. */
+  dataBeforeError = "";
+  /** A stream's end towards the client is told this much later. */
+  finDelayMs = 0;
+  readonly #used = new Map<FaultyAnswer, number>();
+
+  /** Whether the answer applies to this request; counts it as used. */
+  takes(answer: FaultyAnswer, request: RequestRecord): boolean {
+    const used = this.#used.get(answer) ?? 0;
+    if (used >= (answer.times ?? Infinity) || answer.only?.(request) === false) return false;
+    this.#used.set(answer, used + 1);
+    return true;
+  }
+
+  /** Everything works again. */
+  clear(): void {
+    this.#used.clear();
+    Object.assign(this, new Faults());
+  }
+}
