@@ -1,0 +1,101 @@
+/** `kfwd down`: ends a project's forwards, or some of them, from any shell. */
+import type { LockState, Project } from "../runtime/index.ts";
+import { parseDuration } from "./duration.ts";
+import { Output } from "./output.ts";
+import { chooseNames, chosenFile, chosenName } from "./plan.ts";
+import { durationText } from "./render/forward.ts";
+import { INTERRUPTED, type Interrupt, type SharedFlags, type World } from "./world.ts";
+
+export interface DownFlags extends SharedFlags {
+  readonly timeout?: string;
+  readonly force?: boolean;
+}
+
+/** 0 also when nothing ran: what was wanted is so. */
+export async function down(world: World, names: readonly string[], flags: DownFlags): Promise<number> {
+  const out = new Output(world, flags);
+  const drainMs = parseDuration(flags.timeout ?? "5s", "--timeout");
+  const interrupt = new AbortController();
+  const listening = world.onInterrupt((signal) => interrupt.abort(signal));
+  const around: Surroundings = { world, out, flags, drainMs, signal: interrupt.signal };
+  try {
+    const project = world.runtime.find({ file: chosenFile(world, flags), name: chosenName(world, flags) });
+    const state: LockState = project ? await world.runtime.look(project, interrupt.signal) : { kind: "none" };
+    if (project === undefined || state.kind === "none") {
+      const name = project?.shownAs ?? chosenName(world, flags);
+      return done(
+        around,
+        [],
+        name === undefined ? "nothing is running" : `nothing is running for project ${name}`,
+      );
+    }
+    if (names.length > 0 && state.kind === "alive") return await stopSome(around, state, names);
+    return await stopAll(around, project, state);
+  } catch (thrown) {
+    if (!interrupt.signal.aborted) throw thrown;
+    const signal: Interrupt = interrupt.signal.reason;
+    return INTERRUPTED[signal];
+  } finally {
+    listening[Symbol.dispose]();
+  }
+}
+
+/** What the parts of `down` share. */
+interface Surroundings {
+  readonly world: World;
+  readonly out: Output;
+  readonly flags: DownFlags;
+  readonly drainMs: number;
+  readonly signal: AbortSignal;
+}
+
+async function stopSome(
+  around: Surroundings,
+  state: Extract<LockState, { kind: "alive" }>,
+  names: readonly string[],
+): Promise<number> {
+  const client = await around.world.runtime.connect(state.record, around.signal);
+  try {
+    const { entries } = await client.status();
+    const chosen = chooseNames(
+      names,
+      entries.map(({ name }) => name),
+    );
+    const { stopped } = await client.stop({ names: chosen, drainMs: around.drainMs });
+    return done(around, stopped, stoppedText(stopped.length));
+  } finally {
+    await client[Symbol.asyncDispose]();
+  }
+}
+
+async function stopAll(around: Surroundings, project: Project, state: LockState): Promise<number> {
+  const { world, out, flags, drainMs, signal } = around;
+  const startedAtMs = world.clock.now();
+  const ended = await world.runtime.terminate(project, state, {
+    drainMs,
+    manner: flags.force ? "force" : "ask",
+    onStep: (step) => out.note(`the supervisor does not answer: sent ${step}`),
+    signal,
+  });
+  const took = durationText(world.clock.now() - startedAtMs);
+  const stopped = "record" in ended ? ended.record.forwards.map(({ name }) => name) : [];
+  switch (ended.kind) {
+    case "nothing":
+      return done(around, [], `nothing is running for project ${project.shownAs}`);
+    case "stopped":
+    case "signalled":
+      return done(around, stopped, `${stoppedText(stopped.length)} (${took})`);
+    case "reaped":
+      return done(around, [], `nothing was running any more; removed the lock of pid ${ended.record.pid}`);
+  }
+}
+
+function stoppedText(count: number): string {
+  return count === 1 ? "1 forward stopped" : `${count} forwards stopped`;
+}
+
+function done({ out, flags }: Surroundings, stopped: readonly string[], text: string): number {
+  if (flags.json) out.json({ schema: "kfwd.down/1", stopped });
+  else out.note(text);
+  return 0;
+}

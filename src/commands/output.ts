@@ -1,0 +1,58 @@
+/** Where a command's words go: data to stdout, everything said to people to stderr. */
+import { KfwdError } from "../errors.ts";
+import { colourLevel, paintFor, type Paint } from "./render/colour.ts";
+import { errorJson, errorText } from "./render/errortext.ts";
+import type { SharedFlags, World } from "./world.ts";
+
+/** How progress is shown: JSON lines, nothing, redrawn lines on a terminal, or a line for each change. */
+export type ProgressForm = "json" | "quiet" | "terminal" | "plain";
+
+/** The output of one command. */
+export class Output {
+  readonly progress: ProgressForm;
+  /** Colours of stdout and stderr. */
+  readonly dataPaint: Paint;
+  readonly notePaint: Paint;
+  readonly stderr: NodeJS.WriteStream;
+  readonly #stdout: NodeJS.WriteStream;
+
+  constructor(world: World, flags: SharedFlags) {
+    this.#stdout = world.stdout;
+    this.stderr = world.stderr;
+    this.progress = progressForm(world, flags);
+    this.dataPaint = paintFor(colourLevel(flags.color, world.env, world.stdout.isTTY));
+    this.notePaint = paintFor(colourLevel(flags.color, world.env, world.stderr.isTTY));
+  }
+
+  /** Width of stdout's terminal; undefined for a pipe or a file. */
+  get dataWidth(): number | undefined {
+    return this.#stdout.isTTY ? this.#stdout.columns : undefined;
+  }
+
+  data(text: string): void {
+    this.#stdout.write(`${text}\n`);
+  }
+
+  /** One line of a JSON stream. */
+  json(value: object): void {
+    this.data(JSON.stringify(value));
+  }
+
+  /** Something for people; said neither with `--json` nor with `-q`. */
+  note(text: string): void {
+    if (this.progress !== "json" && this.progress !== "quiet") this.stderr.write(`${text}\n`);
+  }
+
+  error(thrown: unknown): void {
+    const error = KfwdError.from(thrown);
+    const text = this.progress === "json" ? errorJson(error) : errorText(error, this.notePaint);
+    this.stderr.write(`${text}\n`);
+  }
+}
+
+function progressForm(world: World, flags: SharedFlags): ProgressForm {
+  if (flags.json) return "json";
+  if (flags.quiet) return "quiet";
+  const smart = world.stderr.isTTY && world.env["TERM"] !== "dumb" && !world.env["CI"];
+  return smart ? "terminal" : "plain";
+}

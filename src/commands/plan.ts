@@ -1,0 +1,65 @@
+/** Reads the file for a command, and says what is wrong with it. */
+import { KfwdError } from "../errors.ts";
+import { formatDiagnostic, type Diagnostic } from "../schema/diagnostic.ts";
+import { suggestFrom } from "../suggest.ts";
+import type { UpPlan } from "../runtime/index.ts";
+import type { Output } from "./output.ts";
+import type { ClusterFlags, SharedFlags, World } from "./world.ts";
+
+/** The file as a plan; undefined when it is not fit for use, which has been said then (exit status 2). */
+export async function readPlan(world: World, flags: ClusterFlags, out: Output): Promise<UpPlan | undefined> {
+  const { context, namespace, kubeconfig } = flags;
+  const { config, parsed } = await world.runtime.load(chosenFile(world, flags), {
+    ...(context !== undefined && { context }),
+    ...(namespace !== undefined && { namespace }),
+    ...(kubeconfig !== undefined && { kubeconfig }),
+  });
+  const found = parsed.kind === "valid" ? parsed.warnings : parsed.diagnostics;
+  tell(found, parsed.more, config.text, out);
+  if (parsed.kind === "invalid") return undefined;
+  const explicitName = chosenName(world, flags);
+  const project = world.runtime.nameOf(config, parsed.project.name, explicitName);
+  return { config, project, forwards: parsed.project.forwards, explicitName };
+}
+
+/** `-p`, else KFWD_PROJECT. */
+export function chosenName(world: World, flags: SharedFlags): string | undefined {
+  return flags.project ?? (world.env["KFWD_PROJECT"] || undefined);
+}
+
+/** `-f`, else KFWD_FILE. */
+export function chosenFile(world: World, flags: SharedFlags): string | undefined {
+  return flags.file ?? (world.env["KFWD_FILE"] || undefined);
+}
+
+/** The names a command is to touch, all of `known` when none was given. @throws KfwdError `UNKNOWN_FORWARD`. */
+export function chooseNames(wanted: readonly string[], known: readonly string[]): readonly string[] {
+  const unknown = wanted.find((name) => !known.includes(name));
+  if (unknown !== undefined) {
+    const hint = suggestFrom(unknown, known, "known");
+    throw new KfwdError("UNKNOWN_FORWARD", `no forward named "${unknown}"`, { hint });
+  }
+  return wanted.length === 0 ? known : [...new Set(wanted)];
+}
+
+function tell(found: readonly Diagnostic[], more: number, text: string, out: Output): void {
+  for (const diagnostic of found) {
+    if (out.progress === "json") out.stderr.write(`${diagnosticJson(diagnostic)}\n`);
+    else if (out.progress !== "quiet" || diagnostic.severity === "error") {
+      out.stderr.write(`${formatDiagnostic(diagnostic, text)}\n`);
+    }
+  }
+  if (more > 0 && out.progress !== "json") out.stderr.write(`and ${more} more\n`);
+}
+
+function diagnosticJson({ severity, code, message, hint, file, line, column }: Diagnostic): string {
+  const record = {
+    code: `KFWD_${code}`,
+    message,
+    ...(hint === undefined ? {} : { hint }),
+    file,
+    line,
+    column,
+  };
+  return JSON.stringify({ [severity]: record });
+}

@@ -1,0 +1,146 @@
+/** The command line: names, flags and help; each command's work is in a file of its own. */
+import { Command, CommanderError, Option } from "commander";
+import { KfwdError } from "../errors.ts";
+import { demo } from "./demo.ts";
+import { down, type DownFlags } from "./down.ts";
+import { Output } from "./output.ts";
+import { COLOUR_CHOICES } from "./render/colour.ts";
+import { status } from "./status.ts";
+import { up, type UpFlags } from "./up.ts";
+import { findCommand, unknownCommand, usageError } from "./usage.ts";
+import type { SharedFlags, World } from "./world.ts";
+
+const EXIT_STATUSES = `
+Exit status:
+  0    done; after \`up\` in the foreground: ended by a signal once it was running
+  1    a forward failed, or was not ready in time
+  2    usage or configuration
+  3    nothing runs, or its supervisor cannot be reached
+  4    cluster access: kubeconfig, context, credentials, network, rights
+  5    a local port, the lock or the runtime folder is not to be had
+  70   a bug in kfwd
+  130, 143  a signal came before \`up\` was done`;
+
+/** Runs one command line (without node and the script) and resolves with its exit status. Never rejects. */
+export async function run(world: World, args: readonly string[]): Promise<number> {
+  const outcome: { exit: number } = { exit: 0 };
+  const program = build(world, outcome);
+  try {
+    await program.parseAsync([...args], { from: "user" });
+    return outcome.exit;
+  } catch (thrown) {
+    const parsing = thrown instanceof CommanderError ? thrown : undefined;
+    const error = parsing === undefined ? KfwdError.from(thrown) : usageError(parsing, program, args);
+    if (error === undefined) return parsing?.exitCode === 0 ? 0 : 2;
+    new Output(world, { color: colourOf(args), json: args.includes("--json") }).error(error);
+    return error.exit;
+  }
+}
+
+function build(world: World, outcome: { exit: number }): Command {
+  const program = new Command("kfwd")
+    .description("Keeps the Kubernetes services of a forwards.yaml reachable on their agreed local ports.")
+    .version(world.version, "-V, --version", "print the version")
+    .helpCommand(false) // of a command that is not there it would print the whole help
+    .enablePositionalOptions()
+    .addHelpText("after", EXIT_STATUSES)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => void world.stdout.write(text),
+      writeErr: (text) => void world.stderr.write(text),
+      outputError: () => {}, // said by `run`
+    });
+
+  const command = (usage: string, description: string): Command =>
+    program.command(usage).description(description);
+  const upCommand = shared(clusterFlags(command("up [name...]", "make the forwards what the file says")));
+  upCommand
+    .option("-d, --detach", "run in the background; returns when every local port is bound")
+    .option("--wait", "like -d, and return when every required forward is ready")
+    .option("--wait-timeout <duration>", "how long --wait waits (default: 60s)")
+    .option(
+      "-t, --timeout <duration>",
+      "how long connections may go on when a signal ends `up` (default: 5s)",
+    )
+    .addHelpText(
+      "after",
+      "\nExamples:\n  kfwd up                     keep all forwards until Ctrl-C\n  kfwd up -d --wait api db    two of them, in the background, ready when it returns",
+    );
+  upCommand.action(async (names: string[]) => {
+    outcome.exit = await up(world, names, upCommand.opts<UpFlags>());
+  });
+
+  const statusCommand = shared(command("status [name...]", "show how the forwards are")).alias("ps");
+  statusCommand.addHelpText(
+    "after",
+    "\nExamples:\n  kfwd status\n  kfwd status --json | jq -e '.entries | all(.state == \"ready\")'",
+  );
+  statusCommand.action(async (names: string[]) => {
+    outcome.exit = await status(world, names, statusCommand.opts<SharedFlags>());
+  });
+
+  const downCommand = shared(command("down [name...]", "stop the forwards, or some of them"));
+  downCommand
+    .option("-t, --timeout <duration>", "how long connections may go on (default: 5s)")
+    .option("--force", "end a supervisor that does not answer")
+    .addHelpText("after", "\nExamples:\n  kfwd down\n  kfwd down -p shop           from any folder");
+  downCommand.action(async (names: string[]) => {
+    outcome.exit = await down(world, names, downCommand.opts<DownFlags>());
+  });
+
+  const demoCommand = colourFlag(command("demo", "show it all on a sandbox cluster inside this process"));
+  demoCommand.action(async () => {
+    outcome.exit = await demo(world, demoCommand.opts<SharedFlags>());
+  });
+
+  command("help [command]", "explain a command").action((name?: string) => {
+    const explained = name === undefined ? program : findCommand(program, name);
+    if (explained === undefined) throw unknownCommand(program, name ?? "");
+    explained.outputHelp();
+  });
+  return program;
+}
+
+function shared(command: Command): Command {
+  command
+    .option(
+      "-f, --file <path>",
+      "the file, or - for standard input (env KFWD_FILE; default: forwards.yaml here or above)",
+      once("-f"),
+    )
+    .option(
+      "-p, --project <name>",
+      "the project's name (env KFWD_PROJECT; default: the file's name, else its folder's)",
+    )
+    .option("--json", "print JSON")
+    .option("-q, --quiet", "print errors only");
+  return colourFlag(command);
+}
+
+function clusterFlags(command: Command): Command {
+  return command
+    .option("-C, --context <name>", "kubeconfig context of forwards that name none")
+    .option("-n, --namespace <name>", "namespace of forwards that name none")
+    .option("--kubeconfig <path>", "kubeconfig of forwards that name none");
+}
+
+function colourFlag(command: Command): Command {
+  return command.addOption(
+    new Option("--color <when>", "colour the output").choices(COLOUR_CHOICES).default("auto"),
+  );
+}
+
+/** Several files are merged in a later version; until then a second one must not silently win. */
+function once(flag: string): (value: string, previous: string | undefined) => string {
+  return (value, previous) => {
+    if (previous === undefined) return value;
+    throw new KfwdError("USAGE", `${flag} was given twice: several files are not in this version yet`);
+  };
+}
+
+/** For an error that comes before the flags were read. */
+function colourOf(args: readonly string[]): SharedFlags["color"] {
+  const at = args.findIndex((arg) => arg === "--color" || arg.startsWith("--color="));
+  const value = args[at]?.split("=")[1] ?? args[at + 1];
+  return COLOUR_CHOICES.find((choice) => at >= 0 && choice === value) ?? "auto";
+}

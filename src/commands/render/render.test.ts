@@ -1,0 +1,189 @@
+import { describe, expect, test } from "vitest";
+import { KfwdError } from "../../errors.ts";
+import type { ForwardStatus } from "../../runtime/index.ts";
+import { colourLevel, paintFor } from "./colour.ts";
+import { errorJson, errorText } from "./errortext.ts";
+import { durationText, localText, stateText } from "./forward.ts";
+import { plainLine, sentinel, terminalLine } from "./progressline.ts";
+import { statusTable } from "./statustable.ts";
+
+const plain = paintFor(0);
+const noTraffic = { bytesIn: 0, bytesOut: 0, connections: 0, held: 0, served: 0, refused: 0 };
+
+function forward(change: Partial<ForwardStatus> = {}): ForwardStatus {
+  return {
+    name: "api",
+    description: null,
+    state: "ready",
+    reason: null,
+    protocol: "tcp",
+    required: true,
+    local: [
+      { address: "127.0.0.1", port: 8080 },
+      { address: "::1", port: 8080 },
+    ],
+    bind: ["localhost"],
+    localPort: 8080,
+    target: { kind: "svc", name: "api" },
+    targetText: "svc/api:http",
+    context: "kt",
+    namespace: "shop",
+    pod: "api-7d9",
+    podPort: 8080,
+    since: "2026-11-21T10:00:00.000Z",
+    attempt: 0,
+    restarts: 0,
+    retryAt: null,
+    lastError: null,
+    traffic: noTraffic,
+    ...change,
+  };
+}
+
+const waiting = forward({
+  name: "cache",
+  state: "waiting",
+  reason: { code: "NoReadyPods", kind: "missing", message: "0 of 1 pods ready", hint: "kubectl get pods" },
+  pod: null,
+  podPort: null,
+  traffic: { ...noTraffic, held: 1 },
+});
+
+describe("colour", () => {
+  test.each<[string, Parameters<typeof colourLevel>, number]>([
+    ["a terminal", ["auto", {}, true], 1],
+    ["a pipe", ["auto", {}, false], 0],
+    ["NO_COLOR", ["auto", { NO_COLOR: "1" }, true], 0],
+    ["an empty NO_COLOR", ["auto", { NO_COLOR: "" }, true], 1],
+    ["FORCE_COLOR on a pipe", ["auto", { FORCE_COLOR: "1" }, false], 1],
+    ["FORCE_COLOR=0", ["auto", { FORCE_COLOR: "0" }, true], 0],
+    ["NO_COLOR and FORCE_COLOR", ["auto", { NO_COLOR: "1", FORCE_COLOR: "1" }, true], 0],
+    ["TERM=dumb", ["auto", { TERM: "dumb" }, true], 0],
+    ["--color=always on a pipe", ["always", { NO_COLOR: "1" }, false], 1],
+    ["--color=never", ["never", { FORCE_COLOR: "1" }, true], 0],
+  ])("%s", (_name, given, wanted) => {
+    expect(colourLevel(...given)).toBe(wanted);
+  });
+});
+
+describe("words about a forward", () => {
+  test.each<[string, Partial<ForwardStatus>, string]>([
+    ["both loopback families", {}, "localhost:8080"],
+    ["an address", { bind: ["10.0.0.1"] }, "10.0.0.1:8080"],
+    ["an IPv6 address", { bind: ["::1"] }, "[::1]:8080"],
+    ["several", { bind: ["localhost", "10.0.0.1"] }, "localhost+1:8080"],
+    ["UDP", { protocol: "udp" }, "localhost:8080/udp"],
+    ["auto, not bound yet", { localPort: null }, "localhost:?"],
+  ])("local: %s", (_name, change, wanted) => {
+    expect(localText(forward(change))).toBe(wanted);
+  });
+
+  test.each<[Partial<ForwardStatus>, string]>([
+    [{}, "ready"],
+    [{ state: "connecting" }, "connecting"],
+    [{ state: "connecting", attempt: 2 }, "reconnecting (attempt 2)"],
+    [{ state: "waiting", reason: waiting.reason }, "waiting (NoReadyPods)"],
+  ])("state %#", (change, wanted) => {
+    expect(stateText(forward(change))).toBe(wanted);
+  });
+
+  test.each([
+    [0, "0.0s"],
+    [412, "0.4s"],
+    [12_345, "12s"],
+    [100_000, "1m"],
+    [7_200_000, "2h"],
+    [3 * 86_400_000, "3d"],
+    [-5, "0.0s"],
+  ])("%d ms is %s", (ms, wanted) => {
+    expect(durationText(ms)).toBe(wanted);
+  });
+});
+
+describe("the status table", () => {
+  const nowMs = Date.parse("2026-11-21T12:00:00.000Z");
+
+  test("has a line a forward and the reasons below", () => {
+    const busy = forward({ traffic: { ...noTraffic, connections: 3, held: 1 } });
+    expect(statusTable([busy, waiting], { width: undefined, paint: plain, nowMs })).toBe(
+      [
+        "NAME   LOCAL           TARGET        STATUS                 UP  CONNS",
+        "api    localhost:8080  svc/api:http  ready                  2h  3, 1 held",
+        "cache  localhost:8080  svc/api:http  waiting (NoReadyPods)  -   1 held",
+        "",
+        "cache: 0 of 1 pods ready",
+        "  hint: kubectl get pods",
+      ].join("\n"),
+    );
+  });
+
+  test("gives up width of target and status, not of names, on a narrow terminal", () => {
+    const long = forward({ targetText: "svc/a-service-with-a-very-long-name-indeed:http" });
+    const lines = statusTable([long, waiting], { width: 72, paint: plain, nowMs }).split("\n");
+    for (const line of lines.slice(0, 3)) expect(line.length).toBeLessThanOrEqual(72);
+    expect(lines[1]).toContain("…");
+    expect(lines[2]).toContain("cache  localhost:8080");
+  });
+
+  test("mentions the last failure of a connection on a forward that is fine", () => {
+    const lastError = { message: "pod refused port 80", at: "2026-11-21T11:59:00.000Z" };
+    expect(statusTable([forward({ lastError })], { width: undefined, paint: plain, nowMs })).toContain(
+      "api: ready, but a connection failed at 2026-11-21T11:59:00.000Z: pod refused port 80",
+    );
+  });
+
+  test("shows no control character, whatever a cluster calls its pods", () => {
+    const hostile = "\u001b[2J\r\u202ekcolb";
+    const evil = forward({
+      state: "waiting",
+      targetText: `svc/${hostile}`,
+      reason: { code: hostile, kind: "missing", message: hostile, hint: hostile },
+    });
+    const shown = statusTable([evil], { width: undefined, paint: plain, nowMs });
+    // oxlint-disable-next-line no-control-regex
+    expect(shown).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u202e]/);
+    expect(shown).toContain("\\u001b[2J");
+  });
+});
+
+describe("progress", () => {
+  test("is a line of keys and values where nobody watches", () => {
+    expect(plainLine(forward(), "2026-11-21T10:00:00.412Z", 411.6)).toBe(
+      "2026-11-21T10:00:00.412Z api ready local=127.0.0.1:8080,[::1]:8080 target=svc/api:http pod=api-7d9:8080 ms=412",
+    );
+    expect(plainLine(waiting, "2026-11-21T10:00:00.412Z", 5)).toBe(
+      '2026-11-21T10:00:00.412Z cache waiting local=127.0.0.1:8080,[::1]:8080 target=svc/api:http reason=NoReadyPods message="0 of 1 pods ready" held=1 ms=5',
+    );
+  });
+
+  test("is words on a terminal, with the reason below", () => {
+    expect(terminalLine(forward(), 5, 412, plain)).toBe(
+      " ✔ api    localhost:8080   svc/api:http → api-7d9:8080  0.4s",
+    );
+    expect(terminalLine(waiting, 5, 412, plain).split("\n")).toEqual([
+      " … cache  localhost:8080   svc/api:http  waiting (NoReadyPods)",
+      "     0 of 1 pods ready",
+      "     hint: kubectl get pods",
+    ]);
+  });
+
+  test.each([
+    ["ready", 3, 3, "kfwd: ready 3/3"],
+    ["ready", 2, 3, "kfwd: ready 2/3"],
+    ["pending", 2, 3, "kfwd: degraded 2/3"],
+    ["stuck", 0, 1, "kfwd: degraded 0/1"],
+  ] as const)("ends with a fixed line: %s %d/%d", (verdict, ready, total, wanted) => {
+    expect(sentinel({ verdict, ready, total, late: [], exit: 0 })).toBe(wanted);
+  });
+});
+
+test("an error says what, in detail, and what to do", () => {
+  const error = new KfwdError("CONTEXT_UNKNOWN", `context "x\u001b" not found`, {
+    detail: "  a frame",
+    hint: "contexts: a",
+  });
+  expect(errorText(error, plain)).toBe('error: context "x\\u001b" not found\n  a frame\nhint: contexts: a');
+  expect(JSON.parse(errorJson(error))).toEqual({
+    error: { code: "KFWD_CONTEXT_UNKNOWN", message: 'context "x\u001b" not found', hint: "contexts: a" },
+  });
+});

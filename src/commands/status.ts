@@ -1,0 +1,77 @@
+/** `kfwd status`: how the forwards are, from any shell. */
+import { KfwdError } from "../errors.ts";
+import {
+  readinessOf,
+  type LockRecord,
+  type LockState,
+  type Project,
+  type StatusReport,
+} from "../runtime/index.ts";
+import { Output } from "./output.ts";
+import { chooseNames, chosenFile, chosenName } from "./plan.ts";
+import { deathText } from "./render/death.ts";
+import { statusTable } from "./render/statustable.ts";
+import type { SharedFlags, World } from "./world.ts";
+
+/** 0 all required forwards are ready, 1 one is not, 3 nothing runs. */
+export async function status(world: World, wanted: readonly string[], flags: SharedFlags): Promise<number> {
+  const out = new Output(world, flags);
+  const signal = new AbortController().signal;
+  const { runtime } = world;
+  const project = runtime.find({ file: chosenFile(world, flags), name: chosenName(world, flags) });
+  if (project === undefined) throw nothingRuns(chosenName(world, flags));
+  const record = running(world, project, await runtime.look(project, signal));
+  const client = await runtime.connect(record, signal);
+  let report: StatusReport;
+  try {
+    report = await client.status();
+  } finally {
+    await client[Symbol.asyncDispose]();
+  }
+  const names = chooseNames(
+    wanted,
+    report.entries.map(({ name }) => name),
+  );
+  const entries = report.entries.filter(({ name }) => names.includes(name));
+  const configChanged = runtime.configChanged(report.config);
+  if (flags.json) {
+    out.json({ ...report, configChanged, entries });
+  } else {
+    const look = { width: out.dataWidth, paint: out.dataPaint, nowMs: world.clock.wall() };
+    out.data(statusTable(entries, look));
+    if (configChanged) out.note(`${report.config.path} has changed since; \`kfwd up\` makes it so`);
+  }
+  return readinessOf(entries).exit === 0 ? 0 : 1;
+}
+
+/** The record of a supervisor that answers. @throws KfwdError of exit status 3 or 5 for any other state. */
+function running({ runtime }: World, project: Project, state: LockState): LockRecord {
+  switch (state.kind) {
+    case "alive":
+      return state.record;
+    case "none":
+      throw nothingRuns(project.shownAs);
+    case "dead":
+      throw died(state);
+    case "unresponsive":
+    case "elsewhere":
+    case "damaged":
+      throw runtime.trouble(project, state);
+  }
+}
+
+export function nothingRuns(project: string | undefined): KfwdError {
+  return new KfwdError(
+    "NOT_RUNNING",
+    project === undefined ? "nothing is running" : `nothing is running for project ${project}`,
+  );
+}
+
+function died({ record, why }: Extract<LockState, { kind: "dead" }>): KfwdError {
+  const message = `project "${record.project}" is not running: its supervisor (pid ${record.pid}) ${deathText(why)}`;
+  const words = record.lastWords === null ? [] : [`  it said: ${record.lastWords}`];
+  return new KfwdError("NOT_RUNNING", message, {
+    detail: [...words, `  log: ${record.log}`].join("\n"),
+    hint: "`kfwd up` starts it again",
+  });
+}

@@ -1,0 +1,41 @@
+/** What commands get from the composition root: the runtime, the streams, and the signals. */
+import type { Clock, Runtime } from "../runtime/index.ts";
+
+/** Signals that ask a command to end. */
+export type Interrupt = "SIGINT" | "SIGTERM" | "SIGHUP";
+
+/** Exit status of a command that a signal ended before it was done. */
+export const INTERRUPTED = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const satisfies Record<
+  Interrupt,
+  number
+>;
+
+/** Everything a command may touch. */
+export interface World {
+  readonly runtime: Runtime;
+  readonly clock: Clock;
+  readonly version: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly stdout: NodeJS.WriteStream;
+  readonly stderr: NodeJS.WriteStream;
+  /** Calls the listener for each signal until disposed; without a listener a signal ends the process. */
+  readonly onInterrupt: (listener: (signal: Interrupt) => void) => Disposable;
+  /** Runs the demo; loads the sandbox only now. Resolves with the exit status. */
+  readonly runDemo: (write: (line: string) => void, signal: AbortSignal) => Promise<number>;
+}
+
+/** Flags that every command has. */
+export interface SharedFlags {
+  readonly file?: string;
+  readonly project?: string;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+  readonly color: "auto" | "always" | "never";
+}
+
+/** Flags of commands that read the file and reach a cluster. */
+export interface ClusterFlags extends SharedFlags {
+  readonly context?: string;
+  readonly namespace?: string;
+  readonly kubeconfig?: string;
+}

@@ -1,0 +1,66 @@
+/** Composition root of the CLI: the real streams, clock and signals; argv to a command; the process's end. */
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { run } from "./commands/program.ts";
+import type { Interrupt, World } from "./commands/world.ts";
+import { realClock } from "./runtime/clock.ts";
+import { Runtime } from "./runtime/index.ts";
+import { VERSION } from "./version.ts";
+
+const HANDLED: readonly Interrupt[] = ["SIGINT", "SIGTERM", "SIGHUP"];
+
+const runtime = new Runtime({
+  clock: realClock,
+  facts: { env: process.env, uid: process.geteuid?.(), platform: process.platform, home: homedir() },
+  cwd: process.cwd(),
+  version: VERSION,
+  readStdin,
+  supervisorScript: join(__dirname, "..", "bin", "supervisor.js"),
+  loadSupervisor: () => import("./supervise.ts"),
+});
+
+const world: World = {
+  runtime,
+  clock: realClock,
+  version: VERSION,
+  env: process.env,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  onInterrupt: (listener) => {
+    for (const signal of HANDLED) process.on(signal, listener);
+    return { [Symbol.dispose]: () => HANDLED.forEach((signal) => process.off(signal, listener)) };
+  },
+  runDemo: async (write, signal) => {
+    const { runDemo } = await import("./sandbox/demo.ts");
+    return runDemo({ cli: process.argv[1] ?? "", write, signal });
+  },
+};
+
+// A reader that has had enough (`kfwd up | head -1`) must not end the forwards.
+process.stdout.on("error", () => {});
+process.stderr.on("error", () => {});
+process.on("uncaughtException", (error) => {
+  process.stderr.write(`error: internal error, this is a bug in kfwd: ${error.stack ?? error.message}\n`);
+  process.exit(70);
+});
+process.on("SIGUSR1", () => {}); // Node would open a debugger that any local user can reach
+
+run(world, process.argv.slice(2)).then(leave, (error: unknown) => {
+  process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
+  leave(70);
+});
+
+/** Ends the process once what was printed is on its way: a pipe takes it later than `exit` would leave. */
+function leave(status: number): void {
+  process.exitCode = status;
+  const streams = [process.stdout, process.stderr];
+  let waiting = streams.length;
+  for (const stream of streams) stream.write("", () => --waiting === 0 && process.exit(status));
+}
+
+async function readStdin(): Promise<string> {
+  process.stdin.setEncoding("utf8");
+  let text = "";
+  for await (const chunk of process.stdin) text += String(chunk);
+  return text;
+}

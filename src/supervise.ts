@@ -1,0 +1,171 @@
+/**
+ * Composition root of the supervisor: joins the real clock, cluster, sockets, lock and log. `kfwd up` runs it in its
+ * own process; `kfwd up -d` starts this file as a process that outlives the shell.
+ */
+import { homedir } from "node:os";
+import * as z from "zod/mini";
+import { KfwdError } from "./errors.ts";
+import { KubeCluster } from "./runtime/cluster/cluster.ts";
+import { KubeApi } from "./runtime/cluster/kubeapi.ts";
+import { realClock } from "./runtime/clock.ts";
+import { ownIdentity } from "./runtime/daemon/identity.ts";
+import { lockTrouble } from "./runtime/daemon/inspect.ts";
+import { FileLog } from "./runtime/daemon/log.ts";
+import { claimProject, type Ownership } from "./runtime/daemon/ownership.ts";
+import { portHolder } from "./runtime/daemon/portholder.ts";
+import { logPath, projectFiles } from "./runtime/daemon/projectfiles.ts";
+import { reportToParent } from "./runtime/daemon/startreport.ts";
+import { keepRecord } from "./runtime/keeprecord.ts";
+import { localNet } from "./runtime/net/listener.ts";
+import type { Supervised, SuperviseOutcome, SuperviseRequest } from "./runtime/supervised.ts";
+import { Supervisor } from "./runtime/supervisor.ts";
+import { watchForWake } from "./runtime/wake.ts";
+import { VERSION } from "./version.ts";
+
+/** How long connections may go on when the process is asked to end by a signal. */
+const SIGTERM_DRAIN_MS = 5_000;
+
+/** Whoever starts a supervisor sends it forwards within this time, or it ends. */
+const FIRST_APPLY_MS = 30_000;
+
+/** Builds a supervisor in this process and makes it the owner of the project. */
+export async function supervise(
+  request: SuperviseRequest,
+  mode: "foreground" | "detached",
+  signal: AbortSignal,
+): Promise<SuperviseOutcome> {
+  const clock = realClock;
+  const uid = process.geteuid?.();
+  const facts = { env: process.env, uid, platform: process.platform, home: homedir() };
+  const log = new FileLog(clock, logPath(facts, request.id));
+  const world = { clock, random: Math.random, log };
+  const api = new KubeApi({ ...world, env: process.env, home: facts.home, version: VERSION });
+  const cluster = new KubeCluster(api, clock);
+  const net = localNet({ clock, nameOwner: portHolder(request.runtimeFolder, uid) });
+  const startedAt = new Date().toISOString();
+  const supervisor = new Supervisor(
+    { ...world, cluster, net },
+    { pid: process.pid, mode, version: VERSION, startedAt, log: log.path },
+  );
+  const { project, config } = request;
+  try {
+    const claimed = await claimProject(
+      { clock, log, uid, version: VERSION, here: ownIdentity() },
+      {
+        files: projectFiles(request.runtimeFolder, request.id),
+        facts,
+        control: supervisor,
+        about: { project, config, log: log.path, startedAt, mode },
+      },
+      signal,
+    );
+    if (claimed.kind === "owned") {
+      return { kind: "running", supervised: await keep(supervisor, claimed.ownership, cluster, log) };
+    }
+    await cluster[Symbol.asyncDispose]();
+    return claimed;
+  } catch (thrown) {
+    await cluster[Symbol.asyncDispose]();
+    throw thrown;
+  }
+}
+
+async function keep(
+  supervisor: Supervisor,
+  ownership: Ownership,
+  cluster: KubeCluster,
+  log: FileLog,
+): Promise<Supervised> {
+  const clock = realClock;
+  const stop = new AbortController();
+  const record = await keepRecord({ clock, log }, supervisor, (update) => ownership.update(update));
+  const wake = watchForWake(clock, (sleptMs) => {
+    log.info("woke", { sleptMs });
+    supervisor.wake();
+  });
+  const unowned = ownership.guard(stop.signal).catch(() => new Promise<string>(() => {}));
+  const idle = clock.timer(FIRST_APPLY_MS, () => supervisor.endIfIdle());
+  const ended = Promise.race([supervisor.ended, unowned]);
+  log.info("started", { pid: process.pid, version: VERSION });
+  return {
+    control: supervisor,
+    ended,
+    crashed: async (error) => {
+      const words = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      log.error("crashed", { error: words });
+      const lastWords = words.split("\n")[0] ?? words;
+      await ownership.update({ lastWords }).catch(() => {}); // the lock may be what broke
+    },
+    [Symbol.asyncDispose]: async () => {
+      stop.abort();
+      idle[Symbol.dispose]();
+      wake[Symbol.dispose]();
+      await record[Symbol.asyncDispose]();
+      await supervisor.stop({ names: null, drainMs: 0 });
+      await ownership[Symbol.asyncDispose]();
+      await cluster[Symbol.asyncDispose]();
+      log.info("ended");
+      log[Symbol.dispose]();
+    },
+  };
+}
+
+// --- as a process of its own ------------------------------------------------------------------------------------
+
+const superviseRequest = z.object({
+  runtimeFolder: z.string(),
+  id: z.string(),
+  project: z.string(),
+  config: z.object({ path: z.nullable(z.string()), sha256: z.string() }),
+});
+
+/** Runs until there is nothing left to keep. Exit status: 0 ended as asked, 70 a bug or a lost lock. */
+async function runDetached(text: string): Promise<number> {
+  const refuse = async (error: KfwdError): Promise<number> => {
+    await reportToParent(process, { type: "failed", error: error.toRecord() });
+    return error.exit;
+  };
+  let outcome: SuperviseOutcome;
+  try {
+    const request: SuperviseRequest = superviseRequest.parse(JSON.parse(text));
+    outcome = await supervise(request, "detached", new AbortController().signal);
+    if (outcome.kind === "held" && outcome.holder.kind !== "alive") {
+      throw lockTrouble(outcome.holder, projectFiles(request.runtimeFolder, request.id));
+    }
+  } catch (thrown) {
+    return refuse(KfwdError.from(thrown));
+  }
+  if (outcome.kind === "held") {
+    await reportToParent(process, { type: "taken" });
+    return 0;
+  }
+  const { supervised } = outcome;
+  listenToSignals(supervised);
+  await reportToParent(process, { type: "owned", pid: process.pid });
+  const why = await supervised.ended;
+  await supervised[Symbol.asyncDispose]();
+  return why === "stopped" ? 0 : 70;
+}
+
+function listenToSignals({ control, crashed }: Supervised): void {
+  process.on("uncaughtException", async (error) => {
+    await crashed(error);
+    process.exit(70);
+  });
+  const end = (): void => void control.stop({ names: null, drainMs: SIGTERM_DRAIN_MS });
+  process.on("SIGTERM", end);
+  process.on("SIGINT", end);
+  process.on("SIGHUP", () => {}); // the terminal it was started from has closed
+  process.on("SIGUSR1", () => {}); // Node would open a debugger that any local user can reach
+}
+
+/** Runs this process as a detached supervisor; its one argument is a {@link SuperviseRequest}. */
+export function main(): void {
+  runDetached(process.argv[2] ?? "").then(
+    (status) => process.exit(status),
+    (error: unknown) => {
+      process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`); // goes to the log
+      process.exit(70);
+    },
+  );
+}
