@@ -1,0 +1,89 @@
+import type { ApiObject } from "./apiserver.ts";
+
+/** What a test says of a pod; everything else is as of a pod that runs well. */
+export interface PodWish {
+  readonly uid?: string;
+  readonly labels?: Record<string, string>;
+  readonly phase?: string;
+  readonly ready?: boolean;
+  readonly readySince?: string;
+  readonly createdAt?: string;
+  readonly deleting?: boolean;
+  readonly owner?: string;
+  readonly restarts?: number;
+  readonly waiting?: string;
+  readonly lastExit?: { readonly exitCode: number; readonly reason: string };
+  readonly ports?: readonly {
+    readonly name?: string;
+    readonly containerPort: number;
+    readonly protocol?: string;
+  }[];
+  readonly sidecarPorts?: PodWish["ports"];
+  readonly unschedulable?: string;
+}
+
+/** A pod as the API shows it. */
+export function podJson(name: string, wish: PodWish = {}): ApiObject {
+  const { ready = true, phase = "Running" } = wish;
+  const state = wish.waiting === undefined ? { running: {} } : { waiting: { reason: wish.waiting } };
+  return {
+    metadata: {
+      name,
+      uid: wish.uid ?? `uid-${name}`,
+      labels: wish.labels ?? { app: "web" },
+      creationTimestamp: wish.createdAt ?? "2026-11-01T00:00:00Z",
+      ...(wish.deleting ? { deletionTimestamp: "2026-11-02T00:00:00Z" } : {}),
+      ...(wish.owner === undefined ? {} : { ownerReferences: [{ uid: wish.owner, controller: true }] }),
+    },
+    spec: {
+      containers: [{ name: "main", ports: wish.ports ?? [{ name: "http", containerPort: 8080 }] }],
+      initContainers: wish.sidecarPorts
+        ? [{ name: "proxy", restartPolicy: "Always", ports: wish.sidecarPorts }]
+        : null,
+    },
+    status: {
+      phase,
+      conditions: [
+        ...(wish.unschedulable === undefined
+          ? []
+          : [
+              { type: "PodScheduled", status: "False", reason: "Unschedulable", message: wish.unschedulable },
+            ]),
+        {
+          type: "Ready",
+          status: ready ? "True" : "False",
+          lastTransitionTime: wish.readySince ?? "2026-11-01T00:00:05Z",
+        },
+      ],
+      containerStatuses: [
+        {
+          name: "main",
+          restartCount: wish.restarts ?? 0,
+          state,
+          lastState: wish.lastExit ? { terminated: wish.lastExit } : {},
+        },
+      ],
+    },
+  };
+}
+
+/** A Service as the API shows it. */
+export function serviceJson(name: string, spec: Record<string, unknown> = {}): ApiObject {
+  return {
+    metadata: { name },
+    spec: {
+      type: "ClusterIP",
+      selector: { app: "web" },
+      ports: [{ name: "http", port: 80, targetPort: "http", protocol: "TCP" }],
+      ...spec,
+    },
+  };
+}
+
+/** A Deployment, StatefulSet or the like as the API shows it. */
+export function workloadJson(name: string, spec: Record<string, unknown> = {}): ApiObject {
+  return {
+    metadata: { name, uid: `uid-${name}` },
+    spec: { replicas: 1, selector: { matchLabels: { app: "web" } }, ...spec },
+  };
+}

@@ -1,0 +1,181 @@
+import type { Endpoint, Reason } from "../../src/runtime/core/status.ts";
+import type {
+  CarryEnd,
+  Cluster,
+  Connection,
+  Deps,
+  Listener,
+  Log,
+  Net,
+  Place,
+  Resolution,
+  Tunnel,
+  TunnelEvents,
+} from "../../src/runtime/deps.ts";
+import { KfwdError } from "../../src/errors.ts";
+import { FakeClock } from "./clock.ts";
+
+/** A cluster that says what the test says; its verbs are what happens in one. */
+export class FakeCluster implements Cluster {
+  readonly followers = new Set<(resolution: Resolution) => void>();
+  readonly tunnels: FakeTunnel[] = [];
+  currentContext = "kt";
+  #now: Resolution | undefined;
+
+  pin(wanted: Parameters<Cluster["pin"]>[0]): Place {
+    if (wanted.context === "unknown") throw new KfwdError("CONTEXT_UNKNOWN", `context "unknown" not found`);
+    return {
+      kubeconfig: wanted.kubeconfig,
+      context: wanted.context ?? this.currentContext,
+      namespace: wanted.namespace ?? "default",
+    };
+  }
+
+  follow(_request: unknown, tell: (resolution: Resolution) => void): Disposable {
+    this.followers.add(tell);
+    if (this.#now) tell(this.#now);
+    return { [Symbol.dispose]: () => void this.followers.delete(tell) };
+  }
+
+  tunnel(_place: Place, endpoint: Endpoint, events: TunnelEvents): Tunnel {
+    const tunnel = new FakeTunnel(endpoint, events);
+    this.tunnels.push(tunnel);
+    return tunnel;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {}
+
+  /** The tunnel made last. */
+  get tunnelNow(): FakeTunnel {
+    const tunnel = this.tunnels.at(-1);
+    if (!tunnel) throw new Error("no tunnel was asked for");
+    return tunnel;
+  }
+
+  podIsReady(pod: string, port = 8080): void {
+    const endpoint = { context: "kt", namespace: "default", pod, podUid: `uid-${pod}`, port };
+    this.#tell({ kind: "found", endpoint });
+  }
+
+  noPodIsReady(): void {
+    this.#tell({
+      kind: "none",
+      reason: { code: "NoReadyPods", kind: "missing", message: "0 of 1 pods ready" },
+    });
+  }
+
+  #tell(resolution: Resolution): void {
+    this.#now = resolution;
+    for (const tell of this.followers) tell(resolution);
+  }
+}
+
+/** A tunnel that opens and breaks when the test says so. */
+export class FakeTunnel implements Tunnel {
+  readonly endpoint: Endpoint;
+  retries = 0;
+  disposed = false;
+  readonly #events: TunnelEvents;
+
+  constructor(endpoint: Endpoint, events: TunnelEvents) {
+    this.endpoint = endpoint;
+    this.#events = events;
+  }
+
+  opens(): void {
+    this.#events.onOpen();
+  }
+  breaks(kind: Reason["kind"] = "transient"): void {
+    this.#events.onLost({ code: "ConnectionLost", kind, message: "connection lost" });
+  }
+  retry(): void {
+    this.retries++;
+  }
+  open(): Promise<never> {
+    return Promise.reject(new Error("a FakeConnection carries itself"));
+  }
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.disposed = true;
+  }
+}
+
+/** Ports that are bound, and a way to connect to them. */
+export class FakeNet implements Net {
+  readonly bound = new Map<number, (connection: Connection) => void>();
+  readonly taken = new Set<number>();
+
+  async listen(
+    request: Parameters<Net["listen"]>[0],
+    onConnection: (c: Connection) => void,
+  ): Promise<Listener> {
+    const port = request.port === 0 ? 40_000 + this.bound.size : request.port;
+    if (this.taken.has(port) || this.bound.has(port)) {
+      throw new KfwdError(
+        "PORT_BUSY",
+        `cannot bind localhost:${port} for forward "${request.label}": in use`,
+      );
+    }
+    this.bound.set(port, onConnection);
+    return {
+      local: [{ address: "127.0.0.1", port }],
+      [Symbol.asyncDispose]: async () => void this.bound.delete(port),
+    };
+  }
+
+  connect(port: number): FakeConnection {
+    const connection = new FakeConnection();
+    const accept = this.bound.get(port);
+    if (!accept) throw new Error(`nobody listens on ${port}`);
+    accept(connection);
+    return connection;
+  }
+}
+
+/** A client whose exchange ends when the test says so. */
+export class FakeConnection implements Connection {
+  readonly traffic = { bytesIn: 0, bytesOut: 0 };
+  readonly client = new AbortController();
+  readonly closed = this.client.signal;
+  stage: "waiting" | "carried" | "reset" = "waiting";
+  #finish: ((end: CarryEnd) => void) | undefined;
+
+  carry(): Promise<CarryEnd> {
+    this.stage = "carried";
+    return new Promise((resolve) => (this.#finish = resolve));
+  }
+
+  reset(): void {
+    this.stage = "reset";
+    this.ends();
+  }
+
+  ends(end: CarryEnd = { end: { kind: "done" }, replayable: false }): void {
+    this.#finish?.(end);
+  }
+}
+
+/** A log that keeps its lines. */
+export class FakeLog implements Log {
+  readonly lines: string[] = [];
+  debug(event: string): void {
+    this.lines.push(event);
+  }
+  info(event: string): void {
+    this.lines.push(event);
+  }
+  warn(event: string): void {
+    this.lines.push(event);
+  }
+  error(event: string): void {
+    this.lines.push(event);
+  }
+}
+
+/** All seams with fakes in them. */
+export class FakeWorld implements Deps {
+  readonly clock = new FakeClock();
+  readonly cluster = new FakeCluster();
+  readonly net = new FakeNet();
+  readonly log = new FakeLog();
+  readonly random = (): number => 0.5;
+}

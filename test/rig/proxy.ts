@@ -1,0 +1,60 @@
+import { once } from "node:events";
+import { connect, createServer, type Server, type Socket } from "node:net";
+
+/** A TCP pass-through in front of an API server, so that tests can take the server away on any cluster. */
+export class Proxy implements AsyncDisposable {
+  readonly #to: { readonly host: string; readonly port: number };
+  readonly #sockets = new Set<Socket>();
+  #server: Server | undefined;
+  #port = 0;
+
+  private constructor(to: { readonly host: string; readonly port: number }) {
+    this.#to = to;
+  }
+
+  /** Listens on a port of 127.0.0.1 when it resolves. */
+  static async start(to: { readonly host: string; readonly port: number }): Promise<Proxy> {
+    const proxy = new Proxy(to);
+    await proxy.open();
+    return proxy;
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  /** The server is gone: its connections are reset, new ones refused. */
+  close(): void {
+    this.#server?.close();
+    this.#server = undefined;
+    for (const socket of this.#sockets) socket.resetAndDestroy();
+  }
+
+  /** The server is back, on the same port. */
+  async open(): Promise<void> {
+    this.#server = createServer({ noDelay: true }, (socket) => this.#pass(socket));
+    this.#server.listen(this.#port, "127.0.0.1");
+    await once(this.#server, "listening");
+    const address = this.#server.address();
+    if (address !== null && typeof address === "object") this.#port = address.port;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.close();
+  }
+
+  #pass(client: Socket): void {
+    const server = connect({ ...this.#to, noDelay: true });
+    const ends = [client, server] as const;
+    for (const [index, socket] of ends.entries()) {
+      const other = ends[1 - index];
+      this.#sockets.add(socket);
+      socket.on("error", () => {}); // `close` follows
+      socket.on("close", () => {
+        this.#sockets.delete(socket);
+        other?.destroy();
+      });
+    }
+    client.pipe(server).pipe(client);
+  }
+}
