@@ -1,0 +1,94 @@
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { dial, expectEcho, httpGet } from "../rig/client.ts";
+import type { Project } from "../rig/project.ts";
+import { SandboxWorld } from "../behaviour/sandboxworld.ts";
+import { bringUp } from "../behaviour/stage.ts";
+
+/** What only a sandbox can do to a watch on purpose, and count. */
+describe("watches", () => {
+  let world: SandboxWorld;
+  let namespace: string;
+  let project: Project;
+
+  beforeAll(async () => {
+    world = await SandboxWorld.start();
+    namespace = await world.newNamespace();
+    await world.deploy(namespace, "app");
+    project = await bringUp(world, namespace, {
+      web: { target: "svc/app", port: "http", local: "auto" },
+      echo: { target: "svc/app", port: 7000, local: "auto" },
+    });
+  });
+  afterAll(async () => {
+    await project[Symbol.asyncDispose]();
+    await world[Symbol.asyncDispose]();
+  });
+
+  test("forwards share them: one of pods and one of Services, however many there are", () => {
+    const { requests, open } = world.sandbox;
+    expect(open.watches).toBe(2);
+    for (const resource of ["pods", "services"]) expect(requests.count({ verb: "list", resource })).toBe(1);
+  });
+
+  test.each([
+    ["are told that their version is too old", () => world.sandbox.compact({ tellWatches: true }), 1],
+    [
+      "are cut, and their version is too old by the time they come back (told by an event)",
+      () => {
+        world.sandbox.compact();
+        world.sandbox.dropWatches("reset");
+      },
+      1,
+    ],
+    [
+      "are cut, and their version is too old by the time they come back (told by the status)",
+      () => {
+        world.sandbox.faults.expiredWatch = "status";
+        world.sandbox.compact();
+        world.sandbox.dropWatches("reset");
+      },
+      1,
+    ],
+    ["end in order", () => world.sandbox.dropWatches("end"), 0],
+    ["are cut in the middle of a line", () => world.sandbox.dropWatches("half line"), 0],
+  ])("watches that %s: nothing is done twice, and the next change is seen", async (_, harm, lists) => {
+    const { sandbox } = world;
+    await project.until("web", ({ state }) => state === "ready");
+    const before = await project.status();
+    const pod = before.entries[0]?.pod ?? "";
+    const client = await dial(await project.port("echo"));
+    await expectEcho(client);
+    sandbox.requests.clear();
+
+    harm();
+    const isBack = (): boolean =>
+      sandbox.open.watches === 2 && sandbox.requests.count({ verb: "watch" }) >= 2;
+    await sandbox.until(isBack);
+    await vi.waitFor(() => {
+      for (const resource of ["pods", "services"]) {
+        expect(sandbox.requests.count({ verb: "list", resource })).toBe(lists);
+      }
+    });
+    await expectEcho(client);
+    client.destroy();
+    const after = await project.status();
+    expect(after.entries.map(({ state, since }) => [state, since])).toEqual(
+      before.entries.map(({ state, since }) => [state, since]),
+    );
+
+    await world.deletePod(namespace, pod);
+    await project.until("web", ({ state, pod: now }) => state === "ready" && now !== pod);
+    expect(await httpGet(await project.port("web"))).not.toContain(pod);
+  });
+
+  test("a forward that waits for pods asks nothing of the API server", async () => {
+    await world.scale(namespace, "app", 0);
+    await project.until("web", ({ reason }) => reason?.code === "NoPods");
+    await project.until("echo", ({ reason }) => reason?.code === "NoPods");
+    world.sandbox.requests.clear();
+    for (let look = 0; look < 10; look++) await project.status(); // a second or so
+    expect(world.sandbox.requests.all).toEqual([]);
+    await world.scale(namespace, "app", 1);
+    await project.until("web", ({ state }) => state === "ready");
+  });
+});
