@@ -1,0 +1,110 @@
+/** The contestants: what forwards the bench's services, ours and the peer. */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { nowMs } from "../programs/tasks.ts";
+import type { Bench } from "./bench.ts";
+import { Child } from "./child.ts";
+import { ECHO_PORT, serviceName } from "./manifests.ts";
+import { freePorts } from "./ports.ts";
+import { byTurns } from "./statistics.ts";
+
+/** One local port to one port of a service. */
+export interface Link {
+  readonly service: string;
+  readonly port: number;
+  readonly localPort: number;
+}
+
+export type Tool = "kubectl" | "kfwd";
+
+/** Links on fresh local ports to the first `count` services. */
+export async function echoLinks(count: number): Promise<Link[]> {
+  const ports = await freePorts(count);
+  return ports.map((localPort, index) => ({ service: serviceName(index), port: ECHO_PORT, localPort }));
+}
+
+/** A tool that forwards, in one process or in several. Disposing ends it as a user would. */
+export class Forwarder implements AsyncDisposable {
+  readonly #bench: Bench;
+  readonly #children: readonly Child[];
+  readonly #links: readonly Link[];
+  readonly #startedAtMs: number;
+
+  /** kubectl takes one process a service, kfwd one for all: a foreground `up`. */
+  static start(bench: Bench, tool: Tool, links: readonly Link[], env: NodeJS.ProcessEnv): Forwarder {
+    const startedAtMs = nowMs();
+    const children = tool === "kfwd" ? [startKfwd(bench, links, env)] : startKubectl(bench, links, env);
+    return new Forwarder(bench, children, links, startedAtMs);
+  }
+
+  private constructor(bench: Bench, children: readonly Child[], links: readonly Link[], startedAtMs: number) {
+    this.#bench = bench;
+    this.#children = children;
+    this.#links = links;
+    this.#startedAtMs = startedAtMs;
+  }
+
+  get pids(): readonly number[] {
+    return this.#children.map(({ pid }) => pid);
+  }
+
+  /** From its start until every echo port has sent something back, in ms. */
+  async firstEcho(): Promise<number> {
+    const ports = this.#links.filter(({ port }) => port === ECHO_PORT).map(({ localPort }) => localPort);
+    const { atMs, broken } = await this.whileItRuns(this.#bench.client.ask("firstEcho", { ports }));
+    if (broken > 0) console.error(`odd: ${broken} accepted connections broke during a start`);
+    return atMs - this.#startedAtMs;
+  }
+
+  /** Resolves when it has printed this. @throws Error when it ends before. */
+  printed(text: string): Promise<unknown> {
+    return Promise.all(this.#children.map((child) => child.printed(text)));
+  }
+
+  /** The outcome of something that goes through it. @throws Error when it ends before. */
+  whileItRuns<T>(outcome: Promise<T>): Promise<T> {
+    return this.#children.reduce((rest, child) => child.whileItRuns(rest), outcome);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#children.map((child) => child[Symbol.asyncDispose]()));
+  }
+}
+
+/** What each tool does with the same links, measured by turns. */
+export function toolsByTurns<T>(
+  rounds: number,
+  measure: (tool: Tool) => Promise<T>,
+): Promise<Readonly<Record<Tool, readonly T[]>>> {
+  return byTurns<Tool, T>(rounds, { kubectl: () => measure("kubectl"), kfwd: () => measure("kfwd") });
+}
+
+/** Writes a forwards.yaml with a forward for each link, in a folder of its own. Returns its path. */
+export function writeForwards(bench: Bench, links: readonly Link[]): string {
+  const folder = join(bench.folder, `project-${links[0]?.localPort}`);
+  const forwards = Object.fromEntries(
+    links.map(({ service, port, localPort }) => [
+      `f${localPort}`,
+      { target: `svc/${service}`, port, local: localPort },
+    ]),
+  );
+  mkdirSync(folder, { recursive: true });
+  const file = join(folder, "forwards.yaml");
+  writeFileSync(file, JSON.stringify({ version: 1, namespace: bench.cluster.namespace, forwards }, null, 2));
+  return file;
+}
+
+function startKfwd(bench: Bench, links: readonly Link[], env: NodeJS.ProcessEnv): Child {
+  const args = bench.kfwd(["up", "--file", writeForwards(bench, links)]);
+  return new Child(bench.cleanup, process.execPath, args, { env, endSignal: "SIGINT" });
+}
+
+function startKubectl(bench: Bench, links: readonly Link[], env: NodeJS.ProcessEnv): Child[] {
+  const { namespace } = bench.cluster;
+  const services = new Set(links.map(({ service }) => service));
+  return [...services].map((service) => {
+    const ports = links.filter((link) => link.service === service).map((l) => `${l.localPort}:${l.port}`);
+    const args = ["port-forward", "--namespace", namespace, `svc/${service}`, ...ports];
+    return new Child(bench.cleanup, "kubectl", args, { env });
+  });
+}

@@ -1,0 +1,29 @@
+/** The client of all measurements, in a process of its own so that it shares no event loop with what measures. */
+import { connections, firstBytes } from "./connecting.ts";
+import { firstEcho } from "./firstecho.ts";
+import { type Order, type Outcome } from "./tasks.ts";
+import { download, upload } from "./transfers.ts";
+
+process.on("message", (order: Order) => {
+  const reply = (outcome: Omit<Outcome, "id">): void => void process.send?.({ id: order.id, ...outcome });
+  perform(order).then(
+    (answer) => reply({ answer }),
+    (error: unknown) => reply({ error: error instanceof Error ? error.message : String(error) }),
+  );
+});
+process.once("disconnect", () => process.exit());
+
+function perform(order: Order): Promise<unknown> {
+  switch (order.task) {
+    case "firstEcho":
+      return firstEcho(order.ask);
+    case "firstBytes":
+      return firstBytes(order.ask);
+    case "connections":
+      return connections(order.ask);
+    case "download":
+      return download(order.ask);
+    case "upload":
+      return upload(order.ask);
+  }
+}

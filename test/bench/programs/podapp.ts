@@ -1,0 +1,47 @@
+/**
+ * The program in the bench's pods. A client of the last two sends how many bytes it is about, in decimal and a newline.
+ *
+ * | port | does                                                                |
+ * |------|---------------------------------------------------------------------|
+ * | 7000 | sends back what comes                                               |
+ * | 7001 | sends that many bytes of the pattern, then closes                   |
+ * | 7002 | reads that many, answers how many came and whether they were right  |
+ */
+import { createServer, type Socket } from "node:net";
+import { PatternCheck, sendPattern } from "./pattern.ts";
+
+createServer({ noDelay: true }, (socket) => void quiet(socket).pipe(socket)).listen(7000);
+
+serve(7001, (socket, bytes) => {
+  sendPattern(socket, bytes).then(
+    () => socket.end(),
+    () => socket.destroy(),
+  );
+});
+
+serve(7002, (socket, bytes, early) => {
+  const check = new PatternCheck();
+  const take = (chunk: Buffer): void => {
+    check.push(chunk);
+    if (check.bytes >= bytes) socket.end(`${check.bytes} ${check.wrong ? "wrong" : "right"}\n`);
+  };
+  take(early);
+  socket.on("data", take);
+});
+
+process.on("SIGTERM", () => process.exit());
+
+/** Reads the first line; `early` is what came right behind it. */
+function serve(port: number, answer: (socket: Socket, bytes: number, early: Buffer) => void): void {
+  createServer((socket) => {
+    quiet(socket).once("data", (head: Buffer) => {
+      const end = head.indexOf("\n");
+      answer(socket, Number(head.toString("latin1", 0, end)), head.subarray(end + 1));
+    });
+  }).listen(port);
+}
+
+/** A client that goes away must not end the program. */
+function quiet(socket: Socket): Socket {
+  return socket.on("error", () => socket.destroy());
+}

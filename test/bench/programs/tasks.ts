@@ -1,0 +1,46 @@
+/** What the bench asks of its client, and what it gets. Times are milliseconds. */
+export interface Tasks {
+  /** Until something that was sent through each port has come back. Ports that refuse are tried until they do not. */
+  firstEcho: {
+    readonly ask: { readonly ports: readonly number[] };
+    /** `atMs` by the machine's monotonic clock ({@link nowMs}); `broken` counts accepted connections that died. */
+    readonly answer: { readonly atMs: number; readonly broken: number };
+  };
+  /** New connections to an echo port, `atOnce` together and then the next, and when each had its first byte back. */
+  firstBytes: {
+    readonly ask: { readonly port: number; readonly count: number; readonly atOnce: number };
+    readonly answer: { readonly ms: readonly number[] };
+  };
+  /** New connections to an echo port, `atOnce` open at any time. */
+  connections: {
+    readonly ask: { readonly port: number; readonly count: number; readonly atOnce: number };
+    readonly answer: { readonly ms: number; readonly failed: number };
+  };
+  /** Fetches the pattern, checks it, and throws when a byte is wrong or missing. */
+  download: {
+    readonly ask: { readonly port: number; readonly bytes: number };
+    readonly answer: { readonly ms: number };
+  };
+  /** Sends the pattern and waits for the pod's word that it came whole. */
+  upload: {
+    readonly ask: { readonly port: number; readonly bytes: number };
+    readonly answer: { readonly ms: number };
+  };
+}
+
+export type TaskName = keyof Tasks;
+
+/** One message to the client. */
+export type Order = { [K in TaskName]: { id: number; task: K; ask: Tasks[K]["ask"] } }[TaskName];
+
+/** Its answer. */
+export interface Outcome {
+  readonly id: number;
+  readonly answer?: unknown;
+  readonly error?: string;
+}
+
+/** Monotonic, and the same in every process of the machine. */
+export function nowMs(): number {
+  return Number(process.hrtime.bigint()) / 1e6;
+}

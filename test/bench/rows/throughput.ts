@@ -1,0 +1,67 @@
+/** How fast one connection carries a lot, and what that costs the forwarder. */
+import type { Bench } from "../harness/bench.ts";
+import type { Figure } from "../harness/figures.ts";
+import { Forwarder, toolsByTurns, type Tool } from "../harness/forwarders.ts";
+import { ECHO_PORT, SEND_PORT, serviceName, TAKE_PORT } from "../harness/manifests.ts";
+import { freePorts } from "../harness/ports.ts";
+import { cpuSeconds, memory } from "../harness/procfs.ts";
+
+const MIB = 256;
+const BYTES = MIB * 1024 * 1024;
+
+export async function throughput(bench: Bench): Promise<Figure[]> {
+  const { kubectl, kfwd } = await toolsByTurns(bench.rounds, (tool) => oneRound(bench, tool));
+  const figure = (name: string, unit: Figure["unit"], of: keyof Costs): Figure => ({
+    name: `throughput, ${name}`,
+    unit,
+    theirs: kubectl.map((costs) => costs[of]),
+    ours: kfwd.map((costs) => costs[of]),
+  });
+  const goal = { of: "ratio", is: ">=", limit: 1 } as const;
+  return [
+    { ...figure("down", "MiB/s", "downRate"), goal },
+    { ...figure("up", "MiB/s", "upRate"), goal },
+    figure("CPU down", "CPU s/GiB", "downCpu"),
+    figure("CPU up", "CPU s/GiB", "upCpu"),
+    figure("RSS after", "MB", "rssMb"),
+  ];
+}
+
+/** Rates in MiB/s, CPU in seconds a GiB, of the forwarder's process. */
+interface Costs {
+  readonly downRate: number;
+  readonly downCpu: number;
+  readonly upRate: number;
+  readonly upCpu: number;
+  readonly rssMb: number;
+}
+
+async function oneRound(bench: Bench, tool: Tool): Promise<Costs> {
+  const service = serviceName(0);
+  const [echo = 0, send = 0, take = 0] = await freePorts(3);
+  const links = [
+    { service, port: ECHO_PORT, localPort: echo },
+    { service, port: SEND_PORT, localPort: send },
+    { service, port: TAKE_PORT, localPort: take },
+  ];
+  await using forwarder = Forwarder.start(bench, tool, links, bench.env);
+  await forwarder.firstEcho();
+  const [pid = 0] = forwarder.pids;
+  const measure = async (
+    task: "download" | "upload",
+    port: number,
+  ): Promise<{ rate: number; cpu: number }> => {
+    const before = cpuSeconds(pid);
+    const { ms } = await forwarder.whileItRuns(bench.client.ask(task, { port, bytes: BYTES }));
+    return { rate: MIB / (ms / 1_000), cpu: ((cpuSeconds(pid) - before) * 1024) / MIB };
+  };
+  const down = await measure("download", send);
+  const up = await measure("upload", take);
+  return {
+    downRate: down.rate,
+    downCpu: down.cpu,
+    upRate: up.rate,
+    upCpu: up.cpu,
+    rssMb: memory(pid).rssMb,
+  };
+}
