@@ -19,7 +19,7 @@ export default defineConfig({
           include: ["test/e2e/**/*.test.ts"],
           testTimeout: 180_000,
           hookTimeout: 180_000,
-          fileParallelism: false,
+          maxWorkers: 2, // there the time goes by in waiting for pods, more than in work
         },
       },
     ],

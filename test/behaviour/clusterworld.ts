@@ -56,8 +56,10 @@ export class ClusterWorld implements World {
     this.context = config["current-context"];
   }
 
-  /** `kubeconfig` is the path of one whose current context may make namespaces. */
-  static async start(kubeconfig: string): Promise<ClusterWorld> {
+  /** KFWD_E2E_KUBECONFIG names a kubeconfig whose current context may make namespaces. */
+  static async start(): Promise<ClusterWorld> {
+    const kubeconfig = process.env["KFWD_E2E_KUBECONFIG"] ?? "";
+    if (kubeconfig === "") throw new Error("KFWD_E2E_KUBECONFIG must name a cluster that tests may use");
     const folder = await mkdtemp(join(tmpdir(), "kfwd-cluster-"));
     const view = await kubectl(kubeconfig, "config", "view", "--raw", "--minify", "--flatten", "-o", "json");
     const world = new ClusterWorld(folder, kubeconfig, JSON.parse(view) as Kubeconfig);

@@ -12,7 +12,7 @@ import { bundlePuppet } from "../puppets/bundle.ts";
 import { idleControl, silentLog } from "../puppets/idlecontrol.ts";
 
 const CONTENDERS = 24;
-const SECONDS = Number(process.env["KFWD_CONTENTION_SECONDS"] ?? 10);
+const SECONDS = Number(process.env["KFWD_CONTENTION_SECONDS"] ?? 5);
 const ID = "0123456789abcdef";
 
 let folder: string;
