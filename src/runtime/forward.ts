@@ -7,7 +7,7 @@ import type { ForwardEffect, ForwardEvent, ForwardState, Step } from "./core/for
 import type { Endpoint, ForwardStatus, LocalAddress, Reason } from "./core/status.ts";
 import type { Connection, Deps, Listener, Place } from "./deps.ts";
 import { Gate } from "./gate.ts";
-import { HOLD_MAX, serve, type Way } from "./serve.ts";
+import { HOLD_MAX, HOLD_MS, serve, type Way } from "./serve.ts";
 
 /**
  * Owns the listener, the follower, the tunnel, one timer and the live connections of a forward.
@@ -110,7 +110,7 @@ export class Forward {
   #take({ state, effects }: Step): void {
     const before = this.#state;
     this.#state = state;
-    for (const effect of effects) this.#act(effect);
+    for (const effect of effects) this.#act(effect, before);
     this.#setTimer(); // also when nothing changed: a timer may fire a fraction too early
     if (state === before) return;
     if (state.kind !== before.kind) this.#sinceMs = this.#deps.clock.wall();
@@ -120,7 +120,7 @@ export class Forward {
     if (state.kind === "stopped") void Promise.allSettled(this.#closing).then(this.#end);
   }
 
-  #act(effect: ForwardEffect): void {
+  #act(effect: ForwardEffect, before: ForwardState): void {
     switch (effect.do) {
       case "bind":
         void this.#bind();
@@ -137,7 +137,7 @@ export class Forward {
         );
         return;
       case "connect":
-        this.#connect(effect.endpoint);
+        this.#connect(effect.endpoint, before.kind === "resolving" ? 0 : HOLD_MS);
         return;
       case "disconnect":
         this.#disconnect();
@@ -170,7 +170,8 @@ export class Forward {
     }
   }
 
-  #connect(endpoint: Endpoint): void {
+  /** `youngMs`: how long the endpoint may refuse before that means anything. */
+  #connect(endpoint: Endpoint, youngMs: number): void {
     if (this.#way?.endpoint.podUid === endpoint.podUid && this.#way.endpoint.port === endpoint.port) {
       this.#way.tunnel.retry();
       return;
@@ -180,7 +181,7 @@ export class Forward {
       onOpen: () => this.#dispatch({ type: "opened", endpoint }),
       onLost: (reason) => this.#dispatch({ type: "lost", endpoint, reason }),
     });
-    this.#way = { tunnel, endpoint };
+    this.#way = { tunnel, endpoint, youngUntilMs: this.#deps.clock.now() + youngMs };
   }
 
   #disconnect(): void {

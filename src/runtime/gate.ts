@@ -27,9 +27,9 @@ export class Gate<T> implements Disposable {
     this.#maxWaiting = maxWaiting;
   }
 
-  /** How many wait now. */
+  /** How many wait now, for the gate to open or for a pod that refused them to give way. */
   get waiting(): number {
-    return this.#waiting.size;
+    return this.#waiting.size + this.#watching.size;
   }
 
   /** Lets everyone through who waits or comes, in the order they came. */
@@ -72,10 +72,13 @@ export class Gate<T> implements Disposable {
     });
   }
 
-  /** True as soon as the gate no longer leads to `way`, false when it still does after `ms` or the client has left. */
+  /**
+   * True as soon as the gate no longer leads to `way`; false when it still does after `ms`, the client has left, or too
+   * many wait already.
+   */
   changes(way: T, ms: number, left: AbortSignal): Promise<boolean> {
     if (this.#state.kind !== "open" || this.#state.way !== way) return Promise.resolve(true);
-    if (left.aborted) return Promise.resolve(false);
+    if (left.aborted || this.waiting >= this.#maxWaiting) return Promise.resolve(false);
     return new Promise((resolve) => {
       const end = (changed: boolean): void => {
         this.#watching.delete(onChange);
@@ -99,7 +102,7 @@ export class Gate<T> implements Disposable {
   #refusalNow(deadlineMs: number, left: AbortSignal): Refusal | undefined {
     if (this.#state.kind === "closed") return "closed";
     if (left.aborted) return "left";
-    if (this.#waiting.size >= this.#maxWaiting) return "full";
+    if (this.waiting >= this.#maxWaiting) return "full";
     return this.#clock.now() >= deadlineMs ? "late" : undefined;
   }
 

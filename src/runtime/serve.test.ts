@@ -36,9 +36,9 @@ class ScriptedConnection implements Connection {
   }
 }
 
-function way(pod: string): Way {
+function way(pod: string, youngUntilMs = 0): Way {
   const endpoint: Endpoint = { context: "kt", namespace: "shop", pod, podUid: `uid-${pod}`, port: 80 };
-  return { endpoint, tunnel: {} as Tunnel };
+  return { endpoint, tunnel: {} as Tunnel, youngUntilMs };
 }
 
 function world(connection: Connection) {
@@ -108,6 +108,35 @@ describe("one connection", () => {
     gate.open(way("b"));
     await settle();
     expect(outcome()).toEqual({ kind: "carried" });
+  });
+
+  test("a young pod may refuse until its application listens", async () => {
+    const connection = new ScriptedConnection(refused, refused, refused, done);
+    const { clock, gate, outcome } = world(connection);
+    gate.open(way("a", 2_000));
+    await clock.advance(3 * REFUSED_GRACE_MS);
+    expect(outcome()).toEqual({ kind: "carried" });
+    expect(connection.attempts).toBe(4);
+  });
+
+  test("a pod that refuses for as long as it is young is believed", async () => {
+    const connection = new ScriptedConnection(...Array.from({ length: 9 }, () => refused));
+    const { clock, gate, outcome } = world(connection);
+    gate.open(way("a", 4 * REFUSED_GRACE_MS));
+    await clock.advance(4 * REFUSED_GRACE_MS);
+    expect(outcome()).toEqual({ kind: "refused", reason: refusedReason });
+    expect(connection.attempts).toBe(4);
+  });
+
+  test("a client that leaves a young pod is not tried again", async () => {
+    const connection = new ScriptedConnection(refused, done);
+    const { clock, gate, outcome } = world(connection);
+    gate.open(way("a", 2_000));
+    await clock.advance(100);
+    connection.client.abort();
+    await settle();
+    expect(outcome()?.kind).toBe("refused");
+    expect(connection.attempts).toBe(1);
   });
 
   test("an answer that broke off is never tried again", async () => {

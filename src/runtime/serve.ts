@@ -8,6 +8,11 @@ import type { Gate, Refusal } from "./gate.ts";
 export interface Way {
   readonly tunnel: Tunnel;
   readonly endpoint: Endpoint;
+  /**
+   * Until then the endpoint is young: the forward saw it come, and its application may not listen yet, since a pod
+   * without a readiness probe counts as ready as soon as its containers run.
+   */
+  readonly youngUntilMs: number;
 }
 
 /** How long a connection may wait for a ready pod, in all its attempts together. */
@@ -18,7 +23,8 @@ export const HOLD_MAX = 256;
 
 /**
  * A pod that shuts down refuses connections some milliseconds before the watch tells us to avoid it. So a refused
- * connection waits this long for another endpoint before its client learns of the refusal.
+ * connection waits this long for another endpoint before its client learns of the refusal, or before the same one is
+ * tried again while it is young.
  */
 export const REFUSED_GRACE_MS = 250;
 
@@ -49,7 +55,9 @@ export async function serve(connection: Connection, around: Surroundings): Promi
     if (trouble === undefined) return { kind: "carried" };
     if (trouble.kind === "final") return trouble.outcome;
     const changed = await gate.changes(pass.way, REFUSED_GRACE_MS, connection.closed);
-    if (!changed && (trouble.kind === "refused" || clock.now() >= deadlineMs))
+    const patientUntilMs =
+      trouble.kind === "refused" ? Math.min(deadlineMs, pass.way.youngUntilMs) : deadlineMs;
+    if (!changed && (connection.closed.aborted || clock.now() >= patientUntilMs))
       return refuse(connection, trouble.reason);
   }
 }

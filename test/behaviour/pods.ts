@@ -13,6 +13,7 @@ const APPS: Readonly<Record<string, AppSpec>> = {
   killed: {},
   scaled: {},
   flapping: {},
+  late: {},
   chosen: { replicas: 3 },
   left: {},
   right: {},
@@ -49,6 +50,8 @@ export function describePods(world: () => World): void {
         "killed-echo": echo("killed"),
         "flapping-echo": echo("flapping"),
         "restarted-echo": echo("restarted"),
+        "late-echo": { target: "svc/late", port: 7009, local: "auto" },
+        "late-clock": { target: "svc/late", port: 7002, local: "auto" },
         bare: { target: "pod/bare", port: "http", local: "auto" },
         front: echo("front"),
         "front-web": web("front"),
@@ -200,6 +203,20 @@ export function describePods(world: () => World): void {
         expect(await held.answer).toBe(`hello from ${pod.name}\n`);
         await expectEcho(old);
         old.destroy();
+      });
+
+      test("a pod that is ready before it listens: who comes meanwhile is held until it does", async () => {
+        const pod = await podOf("late");
+        await world().setReady(namespace, pod.name, false);
+        await untilWaiting("late");
+        await world().setListening(namespace, pod.name, 7009, false);
+        await world().setReady(namespace, pod.name, true);
+        await project.until("late-echo", ({ state }) => state === "ready");
+        const answer = ask(port("late-echo"), "there yet?\n");
+        answer.catch(() => {}); // awaited below
+        await ask(port("late-clock"), "tell me when 2.5 s have passed\n");
+        await world().setListening(namespace, pod.name, 7009, true);
+        expect(await answer).toBe("there yet?\n");
       });
 
       test("of several pods one is used as long as it is there", async () => {
