@@ -9,6 +9,8 @@ export interface Answer {
   readonly status: number;
   readonly body: object | string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** No header but `Connection: close`, as golang.org/x/net/websocket refuses a handshake. */
+  readonly bare?: boolean;
 }
 
 /** The answer a fault asks for. */
@@ -40,7 +42,9 @@ export function send(response: ServerResponse, answer: Answer): void {
 
 /** Ends the socket. */
 export function sendBare(socket: Socket, answer: Answer): void {
-  const { body, headers } = encode({ ...answer, headers: { ...answer.headers, Connection: "close" } });
+  const encoded = encode({ ...answer, headers: { ...answer.headers, Connection: "close" } });
+  const { body } = encoded;
+  const headers = answer.bare ? { Connection: "close" } : encoded.headers;
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
   const statusLine = `HTTP/1.1 ${answer.status} ${STATUS_CODES[answer.status] ?? ""}\r\n`;
   socket.on("error", () => {});

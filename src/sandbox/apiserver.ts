@@ -7,9 +7,17 @@ import { parseApiCall, type ApiCall } from "./apicall.ts";
 import { discover } from "./discovery.ts";
 import type { Faults } from "./faults.ts";
 import type { FrontDoor } from "./frontdoor.ts";
+import type { KubernetesVersion } from "./kubernetesversion.ts";
 import type { RequestLog, RequestRecord } from "./requestlog.ts";
 import type { ResourceApi } from "./resourceapi.ts";
-import { badRequest, forbidden, noSuchResource, unauthorized, type Status } from "./statuses.ts";
+import {
+  badRequest,
+  forbidden,
+  forbiddenUpgrade,
+  noSuchResource,
+  unauthorized,
+  type Status,
+} from "./statuses.ts";
 import type { Upgrades } from "./upgrades.ts";
 
 /** What the API server stands on. */
@@ -22,6 +30,7 @@ export interface ApiServerSurroundings {
   readonly faults: Faults;
   readonly resources: ResourceApi;
   readonly upgrades: Upgrades;
+  readonly version: KubernetesVersion;
   /** A request has been logged. */
   readonly onRequest: () => void;
 }
@@ -61,7 +70,7 @@ function serveRequest(
   } else if (refusal !== undefined) {
     sendStatus(response, refusal);
   } else if (call === undefined) {
-    const body = discover(url.pathname, `127.0.0.1:${door.port}`);
+    const body = discover(url.pathname, `127.0.0.1:${door.port}`, around.version.minor);
     send(response, body === undefined || request.method !== "GET" ? NO_PAGE : { status: 200, body });
   } else if (account !== undefined && isReview(call)) {
     void answerReview(account, request).then((answer) => send(response, answer));
@@ -92,7 +101,7 @@ function serveUpgrade(around: ApiServerSurroundings, request: IncomingMessage, s
 
 /** Undefined when it is outside the prefix. */
 function check(
-  { accounts, requests, prefix, onRequest }: ApiServerSurroundings,
+  { accounts, requests, prefix, onRequest, version }: ApiServerSurroundings,
   request: IncomingMessage,
 ): Checked | undefined {
   const { method = "GET", headers, url: target = "/" } = request;
@@ -111,16 +120,25 @@ function check(
     name: call?.name,
     user: account?.name,
     userAgent: headers["user-agent"],
+    upgrade: headers.upgrade,
+    subprotocols: headers["sec-websocket-protocol"],
   };
   requests.add(record);
   onRequest();
-  return { url, record, call, account, refusal: refusalOf(account, call) };
+  return { url, record, call, account, refusal: refusalOf(account, call, version) };
 }
 
-function refusalOf(account: Account | undefined, call: ApiCall | undefined): Status | undefined {
+function refusalOf(
+  account: Account | undefined,
+  call: ApiCall | undefined,
+  { getNeedsCreate }: KubernetesVersion,
+): Status | undefined {
   if (account === undefined) return unauthorized();
-  if (call === undefined || isReview(call) || allows(account, call)) return undefined;
-  return forbidden(account.name, call);
+  if (call === undefined || isReview(call)) return undefined;
+  if (!allows(account, call)) return forbidden(account.name, call);
+  const isForwardByGet = call.subresource === "portforward" && call.verb === "get";
+  const lacksCreate = getNeedsCreate && isForwardByGet && !allows(account, { ...call, verb: "create" });
+  return lacksCreate ? forbiddenUpgrade(call) : undefined;
 }
 
 function sendStatus(response: ServerResponse, status: Status): void {

@@ -10,6 +10,8 @@ export interface BytePipe {
   /** Stops and restarts `onBytes`. */
   pause(): void;
   resume(): void;
+  /** Throws away what comes and sends nothing any more, except that the peer's end still ends it. */
+  silence(): void;
   /** Ends it in order. */
   end(): void;
   /** Breaks it off. */
@@ -34,7 +36,10 @@ export interface PipeFaults {
 /** An upgraded socket as a pipe; the socket is destroyed when its peer ends it. */
 export function socketPipe(socket: Socket, events: PipeEvents, faults: PipeFaults): BytePipe {
   socket.setNoDelay(true);
-  socket.on("data", (chunk: Buffer) => events.onBytes(chunk));
+  let silent = false;
+  socket.on("data", (chunk: Buffer) => {
+    if (!silent) events.onBytes(chunk);
+  });
   socket.on("drain", () => events.onDrain());
   socket.on("error", () => {}); // `close` follows
   socket.once("end", () => socket.destroy());
@@ -42,7 +47,7 @@ export function socketPipe(socket: Socket, events: PipeEvents, faults: PipeFault
   const drops = new Drops(socket);
   return {
     write: (bytes) => {
-      if (!socket.writable) return true;
+      if (!socket.writable || silent) return true;
       if (faults.splitBytes || drops.waiting) return drops.write(bytes);
       return socket.write(bytes);
     },
@@ -53,7 +58,13 @@ export function socketPipe(socket: Socket, events: PipeEvents, faults: PipeFault
     },
     pause: () => void socket.pause(),
     resume: () => void socket.resume(),
-    end: () => void socket.end(),
+    silence: () => {
+      silent = true;
+      drops.forget();
+    },
+    end: () => {
+      if (!silent) drops.afterwards(() => socket.end());
+    },
     destroy: () => void socket.destroy(),
   };
 }
@@ -62,6 +73,7 @@ export function socketPipe(socket: Socket, events: PipeEvents, faults: PipeFault
 class Drops {
   readonly #socket: Socket;
   #bytes = Buffer.alloc(0);
+  #done: (() => void) | undefined;
 
   constructor(socket: Socket) {
     this.#socket = socket;
@@ -78,10 +90,24 @@ class Drops {
     return true;
   }
 
+  /** Calls back once all has left. */
+  afterwards(done: () => void): void {
+    this.#done = done;
+    if (!this.waiting) this.#drip();
+  }
+
+  forget(): void {
+    this.#bytes = Buffer.alloc(0);
+  }
+
   #drip(): void {
-    if (!this.waiting) return;
+    if (!this.waiting) {
+      this.#done?.();
+      this.#done = undefined;
+      return;
+    }
     this.#socket.write(this.#bytes.subarray(0, 1), (error) => {
-      this.#bytes = error ? Buffer.alloc(0) : this.#bytes.subarray(1);
+      this.#bytes = error ? Buffer.alloc(0) : this.#bytes.subarray(1); // of nothing, if it was forgotten
       this.#drip();
     });
   }

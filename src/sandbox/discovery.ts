@@ -2,8 +2,8 @@
 import { RESOURCES, type Resource } from "./resources.ts";
 
 /** The answer to a GET of a path that names no resource; undefined: there is none. A text is sent as text. */
-export function discover(path: string, serverAddress: string): object | string | undefined {
-  if (path === "/version") return VERSION;
+export function discover(path: string, serverAddress: string, minor: number): object | string | undefined {
+  if (path === "/version") return versionOf(minor);
   if (/^\/(healthz|livez|readyz)(\/|$)/.test(path)) return "ok";
   const serverAddressByClientCIDRs = [{ clientCIDR: "0.0.0.0/0", serverAddress }];
   if (path === "/api") return { kind: "APIVersions", versions: ["v1"], serverAddressByClientCIDRs };
@@ -18,18 +18,19 @@ export function discover(path: string, serverAddress: string): object | string |
     : resourceList(group);
 }
 
-/** Of the Kubernetes that the sandbox's answers were compared with. */
-const VERSION = {
-  major: "1",
-  minor: "36",
-  gitVersion: "v1.36.3+kfwd-sandbox",
-  gitCommit: "",
-  gitTreeState: "clean",
-  buildDate: "2026-01-01T00:00:00Z",
-  goVersion: "none",
-  compiler: "none",
-  platform: "none",
-};
+function versionOf(minor: number): object {
+  return {
+    major: "1",
+    minor: String(minor),
+    gitVersion: `v1.${minor}.3+kfwd-sandbox`,
+    gitCommit: "",
+    gitTreeState: "clean",
+    buildDate: "2026-01-01T00:00:00Z",
+    goVersion: "none",
+    compiler: "none",
+    platform: "none",
+  };
+}
 
 const NAMED_GROUPS: ReadonlySet<string> = new Set(
   RESOURCES.map(({ group }) => group).filter((g) => g !== ""),

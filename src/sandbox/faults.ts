@@ -16,25 +16,36 @@ export interface FaultyAnswer {
 /** `hang`: the request is taken and never answered. */
 export type FaultyUpgrade = FaultyAnswer | { readonly hang: true };
 
+/** An upgrade is a WebSocket, or is not. */
+export type UpgradeKind = "raw" | "websocket";
+
 /** Switches for what can go wrong. They work from the moment they are set; {@link clear} mends everything. */
 export class Faults {
   /** Lists, reads and watches are answered so. */
   answers: FaultyAnswer | undefined;
   /** Port-forward upgrades are answered so. */
   upgrades: FaultyUpgrade | undefined;
+  /** Which upgrades a proxy in front lets through: `raw` is SPDY without a WebSocket. */
+  proxyPasses: "both" | UpgradeKind | "none" = "both";
+  /** What that proxy does with the others. `stripped`: their Upgrade header is taken away, and the API server answers 400. */
+  proxyAnswer: "stripped" | FaultyUpgrade = "stripped";
+  /** The gate PortForwardWebsockets; default as the version of Kubernetes has it. */
+  tunnelGate: "on" | "off" | undefined;
   /** An upgrade is answered this much later. */
   upgradeDelayMs = 0;
   /** How a watch from a forgotten version is refused: as an ERROR event under 200, or by the HTTP status. */
   expiredWatch: "event" | "status" = "event";
-  /** No PING is answered. */
+  /** No PING is answered, neither SPDY's nor a WebSocket's. */
   ignorePings = false;
   /** Every byte of an upgraded connection goes out in a write of its own. */
   splitBytes = false;
+  /** Every byte of a WebSocket message goes out in a frame of its own. */
+  splitFrames = false;
   /** Error text of a stream comes one byte a frame. */
   splitErrorText = false;
   /** Comes on the data stream in front of an error text. */
   dataBeforeError = "";
-  /** A stream's end towards the client is told this much later. */
+  /** A stream's end towards the client, or that of a v4.channel WebSocket, is told this much later. */
   finDelayMs = 0;
   readonly #used = new Map<FaultyAnswer, number>();
 

@@ -6,6 +6,9 @@ const QUEUE_MAX_FRAMES = 50;
 
 const WORKERS = 5;
 
+/** Which one {@link FrameWorkers.wedge} is about: that of the first data stream, 3. */
+const WEDGED_WORKER = 3;
+
 /**
  * The frame workers of moby/spdystream (`connection.go`): five queues, each handled strictly in order, so a stream
  * whose reader stalls holds up every stream whose id is the same modulo five, and once a queue is full, the
@@ -38,6 +41,11 @@ export class FrameWorkers {
   pushInTurn(task: FrameTask): void {
     this.#give(this.#nextTurn, task);
     this.#nextTurn = (this.#nextTurn + 1) % WORKERS;
+  }
+
+  /** One worker never ends its next task; a part of all streams and one of five PINGs are its. */
+  wedge(): void {
+    this.#give(WEDGED_WORKER, () => new Promise(() => {}));
   }
 
   /** Forgets all frames. */

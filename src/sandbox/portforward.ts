@@ -1,14 +1,32 @@
 /** What the container runtime does with one pair of streams. Source: containerd 2.3 `sandbox_portforward_linux.go`. */
 import type { Socket } from "node:net";
 import type { PodHost } from "./podhost.ts";
-import type { ServerStream } from "./serverstream.ts";
 import type { Timers } from "./timers.ts";
 import type { Faults } from "./faults.ts";
 
-/** The two streams of one connection into a pod. */
+/** Where the server says what went wrong with a connection. */
+export interface ErrorStream {
+  /** False: the connection takes no more for now. */
+  write(bytes: Buffer): boolean;
+  /** Tells the client that nothing more will come. */
+  close(): void;
+  /** Ends both directions. */
+  reset(): void;
+}
+
+/** The bytes of a connection, both ways. */
+export interface DataStream extends ErrorStream {
+  /** Calls `take` once with what comes next, or with undefined at the end of the client's direction. */
+  read(take: (part: Buffer | undefined) => void): void;
+  /** Calls back once when the connection takes data again. */
+  whenDrained(resume: () => void): void;
+}
+
+/** One connection into a pod, and its port there. */
 export interface StreamPair {
-  readonly data: ServerStream;
-  readonly error: ServerStream;
+  readonly port: number;
+  readonly data: DataStream;
+  readonly error: ErrorStream;
 }
 
 /** How the runtime behaves, where runtimes differ. */
@@ -33,11 +51,10 @@ export interface PortForwardSurroundings {
 
 /** Carries one connection into the pod. Aborting the signal ends it at once, without a word to the client. */
 export async function portForward(
-  { data, error }: StreamPair,
+  { port, data, error }: StreamPair,
   { host, options, timers, faults }: PortForwardSurroundings,
   signal: AbortSignal,
 ): Promise<void> {
-  const port = Number(data.headers.get("port"));
   const explain = (why: string): void => {
     if (faults.dataBeforeError !== "") data.write(Buffer.from(faults.dataBeforeError));
     const text = Buffer.from(`error forwarding port ${port} to pod ${host.sandboxId}, uid : ${why}`);
@@ -86,7 +103,7 @@ export async function portForward(
  * destroyed. The client's end is never passed on to the application. Resolves with the first error of the socket.
  */
 function copyBothWays(
-  data: ServerStream,
+  data: DataStream,
   socket: Socket,
   lingerMs: number,
   timers: Timers,

@@ -15,6 +15,10 @@ export interface RequestRecord {
   /** Undefined when the token is nobody's. */
   readonly user: string | undefined;
   readonly userAgent: string | undefined;
+  /** The Upgrade header. */
+  readonly upgrade: string | undefined;
+  /** The Sec-WebSocket-Protocol header. */
+  readonly subprotocols: string | undefined;
 }
 
 const LOG_MAX_RECORDS = 10_000;

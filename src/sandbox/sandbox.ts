@@ -7,6 +7,7 @@ import { Controllers } from "./controllers.ts";
 import { Faults } from "./faults.ts";
 import { FrontDoor, type Welcome } from "./frontdoor.ts";
 import { kubeconfigText } from "./kubeconfig.ts";
+import { DEFAULT_MINOR, kubernetesVersion } from "./kubernetesversion.ts";
 import { Pods } from "./pods.ts";
 import type { RuntimeOptions } from "./portforward.ts";
 import { Pulse } from "./pulse.ts";
@@ -29,6 +30,8 @@ export interface SandboxOptions {
   /** Between two bookmarks of a watch. Default 60 s. */
   readonly bookmarkMs?: number;
   readonly runtime?: Partial<RuntimeOptions>;
+  /** It behaves as Kubernetes 1.`minor`, as far as port-forwards go. Default 36. */
+  readonly minor?: number;
   /** Default: new ones. Sharing them spares a test 25 ms. */
   readonly certificates?: Certificates;
 }
@@ -108,12 +111,14 @@ export class Sandbox implements AsyncDisposable {
       onChange: touch,
     });
     const runtime = { ...RUNTIME_DEFAULTS, ...options.runtime };
+    const version = kubernetesVersion(options.minor ?? DEFAULT_MINOR);
     this.#upgrades = new Upgrades({
       store,
       pods,
       timers,
       faults,
       runtime,
+      version,
       reset: (socket) => door.reset(socket),
       onChange: touch,
     });
@@ -125,6 +130,7 @@ export class Sandbox implements AsyncDisposable {
       faults,
       resources: this.#resources,
       upgrades: this.#upgrades,
+      version,
       onRequest: touch,
     });
     store.subscribe(touch);

@@ -14,22 +14,16 @@ import {
 import type { BytePipe, PipeEvents } from "./bytepipe.ts";
 import { FrameWorkers } from "./frameworkers.ts";
 import { HeaderBlockDecoder } from "./headerblocks.ts";
-import { portForward, type PortForwardSurroundings } from "./portforward.ts";
+import { portForward } from "./portforward.ts";
 import { ServerStream, type StreamOutput } from "./serverstream.ts";
+import type { Session, SessionSurroundings } from "./session.ts";
 import { StreamPairs, isForwardStream } from "./streampairs.ts";
-
-/** What a session needs, and whom it tells. */
-export interface SessionSurroundings extends PortForwardSurroundings {
-  /** The number of its streams has changed. */
-  onChange(): void;
-  onClose(): void;
-}
 
 /** How far a session works, when a test makes it fail. */
 type Flow = "both ways" | "out only" | "silent";
 
 /** One upgraded connection to a pod, as the container runtime serves it: SPDY/3.1 without flow control. */
-export class SpdySession implements SpdySink, StreamOutput, PipeEvents {
+export class SpdySession implements Session, SpdySink, StreamOutput, PipeEvents {
   readonly #around: SessionSurroundings;
   readonly #pipe: BytePipe;
   readonly #decoder = new SpdyDecoder(this);
@@ -55,30 +49,34 @@ export class SpdySession implements SpdySink, StreamOutput, PipeEvents {
     this.#pipe = open(this);
   }
 
-  /** Streams that are not over in both directions. */
   get streams(): number {
     return this.#streams.size;
   }
 
-  /** Reads no more: the client's bytes pile up on the way, and its end is not seen. */
   stall(): void {
     this.#flow = "out only";
     this.#brake();
   }
 
-  /** Throws away what comes and sends nothing any more: what a dead network looks like. */
   silence(): void {
     this.#flow = "silent";
+    this.#pipe.silence();
     this.#brake();
   }
 
-  /** Undoes {@link stall}; what was silenced has lost bytes and stays so. */
   resume(): void {
     if (this.#flow === "out only") this.#flow = "both ways";
     this.#brake();
   }
 
-  /** Announces that it takes no new streams; it ends when the present ones have. */
+  wedge(): void {
+    this.#workers.wedge();
+  }
+
+  end(): void {
+    this.#pipe.end();
+  }
+
   goAway(): void {
     this.#intake = "going away";
     this.#write(goAway(this.#highestId));
@@ -86,7 +84,6 @@ export class SpdySession implements SpdySink, StreamOutput, PipeEvents {
   }
 
   onBytes(chunk: Buffer): void {
-    if (this.#flow === "silent") return;
     try {
       this.#decoder.push(chunk);
     } catch {
@@ -210,7 +207,7 @@ export class SpdySession implements SpdySink, StreamOutput, PipeEvents {
   }
 
   #write(bytes: Buffer): boolean {
-    if (this.#flow === "silent" || this.#closed.signal.aborted) return true;
+    if (this.#closed.signal.aborted) return true;
     return this.#pipe.write(bytes);
   }
 }

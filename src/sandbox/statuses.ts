@@ -63,6 +63,11 @@ export function forbidden(user: string, call: ApiCall): Status {
   return failure(403, "Forbidden", message, details);
 }
 
+/** 403 of a port-forward by GET without the right to create; the API server gives no reason. */
+export function forbiddenUpgrade({ resource, name }: ApiCall): Status {
+  return failure(403, "Forbidden", `${resource} "${name}" is forbidden: `, { name, kind: resource });
+}
+
 /** 410: the version a watch or a page wants to go on from is no longer known. */
 export function expired(version: number, oldest: number): Status {
   return failure(410, "Expired", `too old resource version: ${version} (${oldest})`);

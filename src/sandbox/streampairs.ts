@@ -42,7 +42,7 @@ export class StreamPairs implements Disposable {
     const { data, error } = pair;
     if (data === undefined || error === undefined) return;
     this.#forget(requestId);
-    this.#onPair({ data, error });
+    this.#onPair({ port: Number(data.headers.get("port")), data, error });
   }
 
   [Symbol.dispose](): void {

@@ -2,16 +2,21 @@ import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { faultyAnswer, sendBare, type Answer } from "./answers.ts";
 import type { ApiCall } from "./apicall.ts";
-import { socketPipe } from "./bytepipe.ts";
-import type { Faults } from "./faults.ts";
+import { socketPipe, type BytePipe, type PipeEvents } from "./bytepipe.ts";
+import { ChannelSession } from "./channelsession.ts";
+import type { Faults, UpgradeKind } from "./faults.ts";
 import type { PodHost } from "./podhost.ts";
+import type { KubernetesVersion } from "./kubernetesversion.ts";
 import type { RuntimeOptions } from "./portforward.ts";
 import type { Pods } from "./pods.ts";
 import type { RequestRecord } from "./requestlog.ts";
+import type { Session, SessionSurroundings } from "./session.ts";
 import { SpdySession } from "./spdysession.ts";
-import { notFound } from "./statuses.ts";
+import { badRequest, notFound } from "./statuses.ts";
 import type { Store } from "./store.ts";
 import type { Timers } from "./timers.ts";
+import { tunnelPipe } from "./tunnelpipe.ts";
+import { openWebSocket } from "./websocketupgrade.ts";
 
 /** What upgrades stand on. */
 export interface UpgradesSurroundings {
@@ -20,6 +25,7 @@ export interface UpgradesSurroundings {
   readonly timers: Timers;
   readonly faults: Faults;
   readonly runtime: RuntimeOptions;
+  readonly version: KubernetesVersion;
   /** Breaks the connection under a socket with a TCP reset. */
   reset(socket: Socket): void;
   /** The number of upgrades or of their streams has changed. */
@@ -44,7 +50,9 @@ export type UpgradeCut =
   | "silence"
   /** Nothing is read any more, not even the client's end, until {@link Upgrades.resume}. */
   | "stall"
-  /** GOAWAY: no new streams; it ends when the present ones have. */
+  /** One of the server's five frame workers stops for good; a v4.channel WebSocket has none and is stalled. */
+  | "wedge"
+  /** GOAWAY: no new streams; it ends when the present ones have. Nothing that v4.channel could say. */
   | "go away";
 
 const PROTOCOL = "portforward.k8s.io";
@@ -52,7 +60,7 @@ const PROTOCOL = "portforward.k8s.io";
 /** Port-forward connections: from the upgrade to their end. */
 export class Upgrades {
   readonly #around: UpgradesSurroundings;
-  readonly #sessions = new Map<SpdySession, Socket>();
+  readonly #sessions = new Map<Session, Socket>();
 
   constructor(around: UpgradesSurroundings) {
     this.#around = around;
@@ -74,9 +82,10 @@ export class Upgrades {
   cut(how: UpgradeCut): void {
     for (const [session, socket] of this.#sessions) {
       if (how === "reset") this.#around.reset(socket);
-      else if (how === "end") socket.end();
+      else if (how === "end") session.end();
       else if (how === "silence") session.silence();
       else if (how === "stall") session.stall();
+      else if (how === "wedge") session.wedge();
       else session.goAway();
     }
   }
@@ -95,7 +104,12 @@ export class Upgrades {
   }
 
   #answer(asked: ForwardRequest, request: IncomingMessage, socket: Socket): void {
-    const fault = this.#around.faults.upgrades;
+    const isWebSocket = /^websocket$/i.test(request.headers.upgrade ?? "");
+    const fault = this.#faultOf(isWebSocket ? "websocket" : "raw");
+    if (fault === "stripped") {
+      sendBare(socket, { status: 400, body: badRequest("Upgrade request required") });
+      return;
+    }
     if (fault !== undefined && "hang" in fault) {
       socket.resume(); // a client that gives up is noticed
       return;
@@ -107,11 +121,16 @@ export class Upgrades {
     const host = this.#hostOf(asked);
     if (!("sandboxId" in host)) {
       sendBare(socket, host);
-    } else if (/^websocket$/i.test(request.headers.upgrade ?? "")) {
-      this.#serveWebSocket(socket);
+    } else if (isWebSocket) {
+      this.#serveWebSocket(host, asked, request, socket);
     } else {
       this.#serveSpdy(host, request, socket);
     }
+  }
+
+  #faultOf(kind: UpgradeKind): Faults["proxyAnswer"] | undefined {
+    const { upgrades, proxyPasses, proxyAnswer } = this.#around.faults;
+    return proxyPasses === "both" || proxyPasses === kind ? upgrades : proxyAnswer;
   }
 
   /** The pod to reach, or why it cannot be. */
@@ -123,9 +142,22 @@ export class Upgrades {
     return pods.host(namespace, name) ?? { status: 500, body: missing };
   }
 
-  /** Here the tunnel and v4.channel would begin; until then it answers as a server whose gate for them is off. */
-  #serveWebSocket(socket: Socket): void {
-    sendBare(socket, { status: 403, body: "" });
+  #serveWebSocket(host: PodHost, { call }: ForwardRequest, request: IncomingMessage, socket: Socket): void {
+    const { faults, version } = this.#around;
+    const { method = "GET", headers } = request;
+    const tunnels = faults.tunnelGate === undefined ? version.tunnels : faults.tunnelGate === "on";
+    const opening = openWebSocket({ method, headers, query: call.query }, tunnels);
+    if (!("kind" in opening)) {
+      sendBare(socket, opening);
+      return;
+    }
+    socket.write(opening.head);
+    const open = (events: PipeEvents): BytePipe => socketPipe(socket, events, faults);
+    this.#begin(host, socket, (around) =>
+      opening.kind === "tunnel"
+        ? new SpdySession((events) => tunnelPipe(open, events, faults), around)
+        : new ChannelSession(open, opening.port, around),
+    );
   }
 
   #serveSpdy(host: PodHost, request: IncomingMessage, socket: Socket): void {
@@ -139,9 +171,18 @@ export class Upgrades {
         `X-Stream-Protocol-Version: ${PROTOCOL}\r\n\r\n`,
     );
     // frames that came before this answer are lost, as they are in the real server's proxy
+    const { faults } = this.#around;
+    this.#begin(
+      host,
+      socket,
+      (around) => new SpdySession((events) => socketPipe(socket, events, faults), around),
+    );
+  }
+
+  #begin(host: PodHost, socket: Socket, open: (around: SessionSurroundings) => Session): void {
     const { timers, faults, runtime } = this.#around;
     const onChange = (): void => this.#around.onChange();
-    const session = new SpdySession((events) => socketPipe(socket, events, faults), {
+    const session = open({
       host,
       timers,
       faults,

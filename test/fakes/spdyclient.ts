@@ -1,4 +1,5 @@
 import { connect as connectTcp, type Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import { connect as connectTls } from "node:tls";
 import {
   HeaderBlockEncoder,
@@ -68,7 +69,7 @@ export function forwardRequest({ url, token }: ServerAddress, namespace: string,
 
 /** A port-forward client that shows every frame: the events of each stream in order, as short texts. */
 export class SpdyClient implements Disposable {
-  readonly socket: Socket;
+  readonly socket: Duplex;
   /** All frames, `reply 3`, `data 3 hello`, `fin 3`, `reset 3 5`, `pong 1`, `goaway 7`, and `closed`. */
   readonly heard: string[] = [];
   /** Bytes of each stream. */
@@ -79,7 +80,8 @@ export class SpdyClient implements Disposable {
   #nextRequest = 0;
   #nextPing = 1;
 
-  constructor(socket: Socket, early: Buffer) {
+  /** Over an upgraded socket, or over what else carries its bytes. */
+  constructor(socket: Duplex, early: Buffer) {
     this.socket = socket;
     const say = (text: string): void => {
       this.heard.push(text);

@@ -3,6 +3,8 @@ import { connect, createServer, type Socket } from "node:net";
 import { createInflate } from "node:zlib";
 import type { StreamEnd, StreamHandler } from "../../src/runtime/deps.ts";
 import { SpdyDecoder, dataHeader, decodeHeaders, ping, synReply } from "../../src/runtime/wire/spdy.ts";
+import { Intake } from "../../src/runtime/cluster/intake.ts";
+import { SocketPipe, type BytePipe } from "../../src/runtime/cluster/pipe.ts";
 import { turnUntil } from "./clock.ts";
 
 /** The runtime's end of the wire: what it hears, as words, and the frames a test lets it say. */
@@ -63,8 +65,9 @@ export class Peer {
 export class Ears implements StreamHandler {
   readonly heard: string[] = [];
   end: StreamEnd | undefined;
-  onData(chunk: Buffer): void {
+  onData(chunk: Buffer): "taken" {
     this.heard.push(chunk.toString());
+    return "taken";
   }
   onEnd(): void {
     this.heard.push("<end>");
@@ -79,14 +82,16 @@ export class Ears implements StreamHandler {
 }
 
 /** A loopback connection: our end, and the peer's. Whoever asks for it closes both. */
-export async function loopback(): Promise<{ readonly socket: Socket; readonly peer: Peer }> {
+export async function loopback(): Promise<{ readonly pipe: BytePipe; readonly peer: Peer }> {
   const server = createServer();
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const accepted = once(server, "connection");
-  const socket = connect((server.address() as { port: number }).port, "127.0.0.1");
+  const { port } = server.address() as { port: number };
+  const intake = new Intake();
+  const socket = connect({ port, host: "127.0.0.1", onread: intake.onread });
   const peer = new Peer(((await accepted) as [Socket])[0]);
   await turnUntil(() => !socket.connecting);
   server.close();
-  return { socket, peer };
+  return { pipe: new SocketPipe(socket, intake.attach(socket), Buffer.alloc(0)), peer };
 }

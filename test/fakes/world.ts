@@ -19,6 +19,8 @@ import { FakeClock } from "./clock.ts";
 export class FakeCluster implements Cluster {
   readonly followers = new Set<(resolution: Resolution) => void>();
   readonly tunnels: FakeTunnel[] = [];
+  /** The calls of `wake`. */
+  readonly woken: (Place | undefined)[] = [];
   currentContext = "kt";
   #now: Resolution | undefined;
 
@@ -43,6 +45,10 @@ export class FakeCluster implements Cluster {
     return tunnel;
   }
 
+  wake(place?: Place): void {
+    this.woken.push(place);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {}
 
   /** The tunnel made last. */
@@ -54,17 +60,17 @@ export class FakeCluster implements Cluster {
 
   podIsReady(pod: string, port = 8080): void {
     const endpoint = { context: "kt", namespace: "default", pod, podUid: `uid-${pod}`, port };
-    this.#tell({ kind: "found", endpoint });
+    this.says({ kind: "found", endpoint });
   }
 
   noPodIsReady(): void {
-    this.#tell({
+    this.says({
       kind: "none",
       reason: { code: "NoReadyPods", kind: "missing", message: "0 of 1 pods ready" },
     });
   }
 
-  #tell(resolution: Resolution): void {
+  says(resolution: Resolution): void {
     this.#now = resolution;
     for (const tell of this.followers) tell(resolution);
   }
@@ -103,11 +109,15 @@ export class FakeTunnel implements Tunnel {
 export class FakeNet implements Net {
   readonly bound = new Map<number, (connection: Connection) => void>();
   readonly taken = new Set<number>();
+  /** Binding takes until the test says {@link goOn}. */
+  slowly = false;
+  readonly #binding: (() => void)[] = [];
 
   async listen(
     request: Parameters<Net["listen"]>[0],
     onConnection: (c: Connection) => void,
   ): Promise<Listener> {
+    if (this.slowly) await new Promise<void>((resolve) => this.#binding.push(resolve));
     const port = request.port === 0 ? 40_000 + this.bound.size : request.port;
     if (this.taken.has(port) || this.bound.has(port)) {
       throw new KfwdError(
@@ -120,6 +130,11 @@ export class FakeNet implements Net {
       local: [{ address: "127.0.0.1", port }],
       [Symbol.asyncDispose]: async () => void this.bound.delete(port),
     };
+  }
+
+  /** Ends the wait of the call that came first. */
+  goOn(): void {
+    this.#binding.shift()?.();
   }
 
   connect(port: number): FakeConnection {

@@ -112,6 +112,10 @@ describe("what a supervisor is asked", () => {
     expect(applyRequest.safeParse(overJson({ ...request, forwards: [forward] })).success).toBe(false);
   });
 
+  test("a drain of more than a week is one of a week", () => {
+    expect(stopRequest.parse({ names: null, drainMs: 1e12 }).drainMs).toBe(7 * 86_400_000);
+  });
+
   test("stop keeps its shape, whatever else a later version sends", () => {
     expect(stopRequest.parse({ names: ["a"], drainMs: 10, gently: true })).toEqual({
       names: ["a"],

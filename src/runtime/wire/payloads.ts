@@ -81,9 +81,17 @@ export const applyRequest = agree<ApplyRequest>()(
   }),
 );
 
+/** Nobody waits longer for the end of a connection. */
+const DRAIN_MAX_MS = 7 * 86_400_000;
+
+const drainMs = z.pipe(
+  count,
+  z.transform((ms: number) => Math.min(ms, DRAIN_MAX_MS)),
+);
+
 /** Frozen: peers of every version send this shape. */
 export const stopRequest = agree<StopRequest>()(
-  z.object({ names: z.nullable(z.array(z.string())), drainMs: count }),
+  z.object({ names: z.nullable(z.array(z.string())), drainMs }),
 );
 
 // --- what a supervisor tells ------------------------------------------------------------------------------------

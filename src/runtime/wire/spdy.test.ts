@@ -1,6 +1,9 @@
 import { createInflate, type Inflate } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { spdy } from "../../../test/fuzz/codecs.ts";
+import { growth } from "../../../test/fuzz/memory.ts";
+import { corpus, survives, understands } from "../../../test/fuzz/properties.ts";
 import {
   CONTROL_MAX_BYTES,
   HeaderBlockEncoder,
@@ -12,7 +15,6 @@ import {
   resetStream,
   synReply,
   synStream,
-  type SpdySink,
 } from "./spdy.ts";
 
 const hex = (bytes: Buffer): string => bytes.toString("hex");
@@ -64,38 +66,9 @@ function inflateOne(inflate: Inflate, block: Buffer): Promise<Buffer> {
   });
 }
 
-/** Everything a decoder says, with the parts of one payload joined, so that splits must not show. */
-function decode(chunks: readonly Buffer[]): string[] {
-  const said: string[] = [];
-  let open: { id: number; bytes: string } | undefined;
-  const say = (line: string): void => {
-    if (open) said.push(`data ${open.id} ${open.bytes}`);
-    open = undefined;
-    said.push(line);
-  };
-  const sink: SpdySink = {
-    onData(id, part) {
-      if (open?.id === id) open.bytes += hex(part);
-      else {
-        if (open) said.push(`data ${open.id} ${open.bytes}`);
-        open = { id, bytes: hex(part) };
-      }
-    },
-    onFin: (id) => say(`fin ${id}`),
-    onSynStream: (id, block) => say(`syn ${id} ${hex(block)}`),
-    onSynReply: (id) => say(`reply ${id}`),
-    onReset: (id, status) => say(`reset ${id} ${status}`),
-    onPing: (id) => say(`ping ${id}`),
-    onGoAway: (id) => say(`goaway ${id}`),
-  };
-  const decoder = new SpdyDecoder(sink);
-  try {
-    for (const chunk of chunks) decoder.push(chunk);
-  } catch (error) {
-    say((error as Error).message);
-  }
-  if (open) said.push(`data ${open.id} ${open.bytes}`);
-  return said;
+/** What the decoder says of the chunks. */
+function decode(chunks: readonly Buffer[]): readonly string[] {
+  return spdy.hear(chunks);
 }
 
 const session = Buffer.concat([
@@ -134,14 +107,10 @@ describe("the decoder", () => {
       expect(decode([session.subarray(0, at), session.subarray(at)])).toEqual(whole);
     }
     expect(decode(Array.from(session, (byte) => Buffer.from([byte])))).toEqual(whole);
-    const cuts = fc.array(fc.nat({ max: session.length }), { maxLength: 20 });
-    fc.assert(
-      fc.property(cuts, (offsets) => {
-        const sorted = [0, ...offsets.sort((x, y) => x - y), session.length];
-        const chunks = sorted.slice(1).map((end, i) => session.subarray(sorted[i], end));
-        expect(decode(chunks)).toEqual(whole);
-      }),
-    );
+  });
+
+  test("understands any session wherever it is cut", () => {
+    fc.assert(understands(spdy), { numRuns: 300 });
   });
 
   test.each<[string, string, string]>([
@@ -159,16 +128,40 @@ describe("the decoder", () => {
     else expect(said).toBe(`malformed SPDY from the API server: ${wanted}`);
   });
 
-  test("never crashes on garbage and holds no more than one control frame", () => {
-    fc.assert(
-      fc.property(fc.array(fc.uint8Array({ maxLength: 300 }), { maxLength: 10 }), (chunks) => {
-        decode(chunks.map((chunk) => Buffer.from(chunk)));
-      }),
-      { numRuns: 2_000 },
-    );
-    expect(CONTROL_MAX_BYTES).toBeLessThan(64 * 1024);
+  test("takes anything: it is decoded or refused, wherever it is cut", () => {
+    fc.assert(survives(spdy, corpus("spdy")), { numRuns: 1_000 });
+  });
+
+  test.each<[string, Buffer, Buffer]>([
+    ["DATA without end", Buffer.alloc(0), frames(dataHeader(1, 16_000, false), 16_000)],
+    ["control frames", Buffer.alloc(0), frames(synReply(1, Buffer.alloc(CONTROL_MAX_BYTES - 4)), 0)],
+    ["half a control frame at a time", Buffer.of(0x80, 3), halves()],
+  ])("%s: nothing of it is kept", (_name, start, chunk) => {
+    const ignore = (): void => {};
+    const decoder = new SpdyDecoder({
+      onData: ignore,
+      onFin: ignore,
+      onSynStream: ignore,
+      onSynReply: ignore,
+      onReset: ignore,
+      onPing: ignore,
+      onGoAway: ignore,
+    });
+    decoder.push(start);
+    expect(growth((each) => decoder.push(each), chunk, 500)).toBeLessThan(1024 * 1024);
   });
 });
+
+/** The frame with this many bytes behind it, four times. */
+function frames(head: Buffer, payloadBytes: number): Buffer {
+  const frame = Buffer.concat([head, Buffer.alloc(payloadBytes)]);
+  return Buffer.concat([frame, frame, frame, frame]);
+}
+
+/** A PING without its first two bytes, and those of the next. */
+function halves(): Buffer {
+  return Buffer.concat([ping(2).subarray(2), ping(2).subarray(0, 2)]);
+}
 
 test.each<[string, string]>([
   ["nothing", ""],

@@ -27,6 +27,9 @@ const FLAG_FIN = 0x01;
 const CONTROL = 0x80030000;
 const FRAME_HEADER_BYTES = 8;
 
+/** What stands in front of a DATA payload, in bytes. */
+export const DATA_HEADER_BYTES = FRAME_HEADER_BYTES;
+
 /** Longest control frame taken, in bytes: headers of a port-forward stream need under 200. */
 export const CONTROL_MAX_BYTES = 16 * 1024;
 
@@ -238,10 +241,15 @@ export function synReply(streamId: number, headerBlock: Buffer): Buffer {
 /** The 8 bytes in front of a DATA payload of `length` bytes. */
 export function dataHeader(streamId: number, length: number, fin: boolean): Buffer {
   const header = Buffer.allocUnsafe(FRAME_HEADER_BYTES);
-  header.writeUInt32BE(streamId, 0);
-  header.writeUInt32BE(length, 4);
+  writeDataHeader(header, 0, streamId, length);
   if (fin) header.writeUInt8(FLAG_FIN, 4); // a length fits the low three bytes
   return header;
+}
+
+/** Writes the header of a DATA frame into `memory`, {@link DATA_HEADER_BYTES} from `at`. */
+export function writeDataHeader(memory: Buffer, at: number, streamId: number, length: number): void {
+  memory.writeUInt32BE(streamId, at);
+  memory.writeUInt32BE(length, at + 4);
 }
 
 /** An RST_STREAM frame: both directions of the stream end at once. */

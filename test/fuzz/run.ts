@@ -1,0 +1,89 @@
+/**
+ * Fuzzing of the decoders: `npx tsx test/fuzz/run.ts [spdy|websocket|channels] [--seconds N] [--seed S]`.
+ * Without a name all are run, one after the other. Exits 1 at the first failure, with what repeats it.
+ */
+import { parseArgs } from "node:util";
+import fc from "fast-check";
+import { CODECS, type Codec } from "./codecs.ts";
+import { memoryInUse } from "./memory.ts";
+import { alike, corpus, survives, understands, type Input } from "./properties.ts";
+
+const BATCH = 500;
+
+/** A leak of one byte an execution would be more after some minutes. */
+const GROWTH_MAX_BYTES = 16 * 1024 * 1024;
+
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: {
+    seconds: { type: "string", default: "60" },
+    seed: { type: "string", default: String(Date.now() | 0) },
+  },
+});
+const seconds = Number(values.seconds);
+const seed = Number(values.seed);
+const names = positionals.length > 0 ? positionals : [...CODECS.keys()];
+
+for (const name of names) {
+  const codecs = CODECS.get(name);
+  if (codecs === undefined || !(seconds > 0) || !Number.isInteger(seed)) {
+    console.error("usage: npx tsx test/fuzz/run.ts [spdy|websocket|channels] [--seconds N] [--seed S]");
+    process.exitCode = 2;
+    break;
+  }
+  const executions = fuzz(name, codecs);
+  if (executions === undefined) {
+    process.exitCode = 1;
+    break;
+  }
+  console.log(`${name}: ok, ${executions} executions in ${seconds} s from seed ${seed}`);
+}
+
+/** How many inputs went well; undefined when one did not. */
+function fuzz(name: string, codecs: readonly Codec[]): number | undefined {
+  const seeds = corpus(name);
+  for (const codec of codecs) {
+    const kept = seeds.map((bytes) => ({ input: { bytes, places: everyByte(bytes) } }));
+    const property = fc.property(fc.constantFrom(...kept), ({ input }) => alike(codec, input));
+    if (!holds(codec, "takes what is kept", property, seed)) return undefined;
+  }
+  const endMs = performance.now() + seconds * 1000;
+  let [executions, batchSeed, memory] = [0, seed, Infinity];
+  while (performance.now() < endMs) {
+    for (const codec of codecs) {
+      if (!holds(codec, "understands", understands(codec), batchSeed)) return undefined;
+      if (!holds(codec, "survives", survives(codec, seeds), batchSeed)) return undefined;
+      executions += 2 * BATCH;
+    }
+    batchSeed++;
+    const inUse = memoryInUse();
+    if (batchSeed === seed + 5) memory = inUse; // by now all code is compiled
+    if (inUse > memory + GROWTH_MAX_BYTES) {
+      console.log(`${name}: FAILED, memory in use grew from ${memory} to ${inUse} bytes from seed ${seed}`);
+      return undefined;
+    }
+  }
+  return executions;
+}
+
+function holds<T extends { readonly input: Input }>(
+  codec: Codec,
+  what: string,
+  property: fc.IProperty<[T]>,
+  batchSeed: number,
+): boolean {
+  const details = fc.check(property, { numRuns: BATCH, seed: batchSeed });
+  if (!details.failed) return true;
+  const input = details.counterexample?.[0].input;
+  const cuts = input?.places.map((place) => Math.round(place * input.bytes.length)).sort((x, y) => x - y);
+  console.log(
+    `${codec.name}: FAILED: it no longer ${what}, seed ${batchSeed}, path ${details.counterexamplePath}\n` +
+      `bytes ${input?.bytes.toString("hex")}\ncut at ${cuts?.join(" ")}\n${String(details.errorInstance)}`,
+  );
+  return false;
+}
+
+/** Of what is long, the first bytes. */
+function everyByte(bytes: Buffer): number[] {
+  return Array.from(bytes.subarray(0, 5000), (_, i) => i / bytes.length);
+}
