@@ -57,7 +57,8 @@ export interface Cluster extends AsyncDisposable {
   }): Place;
   /**
    * Tells what the target means now and on every change, from one list+watch per kind and namespace that all
-   * followers share. The first call comes as soon as the lists have; the same resolution is never told twice.
+   * followers share. The first call comes as soon as the lists have; the same resolution is told twice only around a
+   * {@link wake}, after which what is told is known anew.
    */
   follow(
     request: { readonly place: Place; readonly target: Target; readonly remotePort: RemotePort | undefined },
@@ -68,6 +69,11 @@ export interface Cluster extends AsyncDisposable {
    * `events` are called after `tunnel` returned.
    */
   tunnel(place: Place, endpoint: Endpoint, events: TunnelEvents): Tunnel;
+  /**
+   * With a place: somebody wants to know now, so every wait for another try of its lists ends, and what was refused is
+   * told again if it is refused again. Without: the machine slept, so nothing that stood before is believed any more.
+   */
+  wake(place?: Place): void;
 }
 
 /** How a {@link Tunnel} fares. */
@@ -92,8 +98,11 @@ export interface Tunnel extends AsyncDisposable {
 
 /** One TCP byte stream to a port inside a pod. */
 export interface PodStream {
-  /** Sends bytes to the pod. The chunk must not be changed afterwards. False: wait for `onDrain` before the next. */
-  write(chunk: Buffer): boolean;
+  /**
+   * Sends bytes to the pod. With headroom the memory is lent for the call, and so many bytes in front of the chunk may
+   * be overwritten with headers; without, it must not change any more. False: wait for `onDrain` before the next.
+   */
+  write(chunk: Buffer, headroom: number): boolean;
   /** No more bytes will be sent. The runtime cuts the answer one second after it, so hold it back while one is due. */
   end(): void;
   /** Gives the stream up, both ways, at once; `onClose` is not called. */
@@ -105,8 +114,8 @@ export interface PodStream {
 
 /** How a stream's bytes and end reach its owner. */
 export interface StreamHandler {
-  /** Bytes from the pod: a view of a shared buffer, valid only during the call unless written to a socket. */
-  onData(chunk: Buffer): void;
+  /** Bytes from the pod: a view of memory that is read into again, unless it answers `kept`. */
+  onData(chunk: Buffer): "taken" | "kept";
   /** The pod will send nothing more; all its bytes came before. `onClose` follows. */
   onEnd(): void;
   /** The stream takes bytes again after `write` returned false. */

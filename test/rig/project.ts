@@ -71,6 +71,16 @@ export class Running {
   }
 }
 
+/** How a command is started. */
+export interface StartOptions {
+  /** Default: the project's folder. */
+  readonly cwd?: string;
+  /** Beside the project's environment; undefined takes a variable away. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Comes on standard input, which is empty otherwise. */
+  readonly stdin?: string;
+}
+
 /**
  * A project folder of its own, with its own runtime, state and cache folders, so that tests may run side by side and
  * nothing of the user's is touched. Disposing ends its supervisor, checks that it is gone, and removes the folder.
@@ -122,15 +132,22 @@ export class Project implements AsyncDisposable {
   }
 
   /** Starts `kfwd` with these arguments. */
-  start(
+  start(args: readonly string[], options: StartOptions = {}): Running {
+    return this.exec(process.execPath, [CLI, ...args], options);
+  }
+
+  /** Starts another program in the project's folder and environment, such as a shell that runs `kfwd`. */
+  exec(
+    command: string,
     args: readonly string[],
-    options: { readonly cwd?: string; readonly env?: Record<string, string> } = {},
+    { cwd = this.folder, env = {}, stdin }: StartOptions = {},
   ): Running {
-    const child = spawn(process.execPath, [CLI, ...args], {
-      cwd: options.cwd ?? this.folder,
-      env: { ...this.env, ...options.env },
-      stdio: ["ignore", "pipe", "pipe"],
+    const child = spawn(command, args, {
+      cwd,
+      env: { ...this.env, ...env },
+      stdio: [stdin === undefined ? "ignore" : "pipe", "pipe", "pipe"],
     });
+    child.stdin?.end(stdin);
     const running = new Running(child);
     this.#running.add(running);
     void running.ended.then(() => this.#running.delete(running));

@@ -1,5 +1,8 @@
 /** How to reach one API server as one user: what kubeconfig says, ready for a socket. */
+import type { Socket } from "node:net";
 import type { ConnectionOptions } from "node:tls";
+import type { Intake } from "./intake.ts";
+import type { ProxyServer } from "./proxy.ts";
 
 /** Material for the next dial. Secrets: it goes to the socket and the request, never to a log. */
 export interface Credentials {
@@ -9,6 +12,14 @@ export interface Credentials {
   readonly headers: Readonly<Record<string, string | readonly string[]>>;
 }
 
+/** A socket that is ready for a request, and the credentials whose headers that request must carry. */
+export interface Dialled {
+  readonly socket: Socket;
+  /** Where what it receives arrives. */
+  readonly intake: Intake;
+  readonly credentials: Credentials;
+}
+
 /** One (kubeconfig, context): made once and shared by the REST client, the watches and the upgrades. */
 export interface ApiAccess {
   readonly context: string;
@@ -16,6 +27,8 @@ export interface ApiAccess {
   readonly user: string;
   /** Server URL, possibly with a path prefix; join paths by string, since `new URL` would drop the prefix. */
   readonly server: URL;
+  /** Undefined where the server is dialled directly. */
+  readonly proxy?: ProxyServer | undefined;
   /** The command that renews the user's login, where the kubeconfig gives it away. */
   readonly loginHint?: string | undefined;
   /**

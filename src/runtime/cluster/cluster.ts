@@ -3,14 +3,15 @@ import type { Clock, Cluster, Place, Tunnel, TunnelEvents } from "../deps.ts";
 import type { Endpoint } from "../core/status.ts";
 import { Dialler } from "./dial.ts";
 import type { KubeApi } from "./kubeapi.ts";
+import { Ladder } from "./ladder.ts";
+import type { BytePipe } from "./pipe.ts";
 import { Pool } from "./pool.ts";
-import { upgrade } from "./upgrade.ts";
 
 /** Owns the API connections through `api`, and a pool for each pod that a tunnel leads to. */
 export class KubeCluster implements Cluster {
   readonly #api: KubeApi;
   readonly #clock: Clock;
-  readonly #diallers = new Map<string, Dialler>();
+  readonly #ways = new Map<string, Way>();
   readonly #pools = new Map<string, Pool>();
 
   constructor(api: KubeApi, clock: Clock) {
@@ -22,8 +23,14 @@ export class KubeCluster implements Cluster {
     return this.#api.pin(wanted);
   }
 
-  follow(...request: Parameters<Cluster["follow"]>): Disposable {
-    return this.#api.follow(...request);
+  follow(...[request, tell]: Parameters<Cluster["follow"]>): Disposable {
+    const following = this.#api.follow(request, tell);
+    try {
+      this.#way(request.place).dialler.prepare();
+    } catch {
+      // `follow` tells what is wrong with the kubeconfig
+    }
+    return following;
   }
 
   tunnel(place: Place, endpoint: Endpoint, events: TunnelEvents): Tunnel {
@@ -32,7 +39,7 @@ export class KubeCluster implements Cluster {
     this.#pools.set(key, pool);
     const use = pool.use(events);
     return {
-      retry: () => pool.open(),
+      retry: () => use.retry(),
       open: (port, handler, signal) => pool.stream(port, handler, signal),
       [Symbol.asyncDispose]: async () => {
         use[Symbol.dispose]();
@@ -41,24 +48,39 @@ export class KubeCluster implements Cluster {
     };
   }
 
+  wake(place?: Place): void {
+    this.#api.wake(place);
+    if (place !== undefined) return;
+    for (const { dialler } of this.#ways.values()) dialler.forgetPrepared();
+    for (const pool of this.#pools.values()) pool.wake();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
+    for (const { dialler } of this.#ways.values()) dialler[Symbol.dispose]();
     await this.#api[Symbol.asyncDispose]();
   }
 
   #newPool(place: Place, { pod, namespace }: Endpoint): Pool {
-    const dialler = this.#dialler(place);
-    const clock = this.#clock;
-    return new Pool({ pod, clock, upgrade: (signal) => upgrade(dialler, clock, { namespace, pod }, signal) });
+    const upgrade = (signal: AbortSignal): Promise<BytePipe> =>
+      this.#way(place).ladder.upgrade({ namespace, pod }, signal);
+    return new Pool({ pod, clock: this.#clock, upgrade });
   }
 
-  /** One per API server and user, so that its TLS session is shared. */
-  #dialler(place: Place): Dialler {
+  /** One per API server and user, so that its TLS session and the way that works are shared. */
+  #way(place: Place): Way {
     const access = this.#api.access(place);
     const key = JSON.stringify([place.kubeconfig, place.context]);
-    const known = this.#diallers.get(key);
-    if (known?.access === access) return known;
+    const known = this.#ways.get(key);
+    if (known?.dialler.access === access) return known;
     const dialler = new Dialler(access, this.#clock);
-    this.#diallers.set(key, dialler);
-    return dialler;
+    const way = { dialler, ladder: new Ladder({ dialler, clock: this.#clock }) };
+    this.#ways.set(key, way);
+    return way;
   }
+}
+
+/** How one API server is reached. */
+interface Way {
+  readonly dialler: Dialler;
+  readonly ladder: Ladder;
 }

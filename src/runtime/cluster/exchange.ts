@@ -1,24 +1,20 @@
-/** One HTTP request and the head of its answer, with a deadline for each stage. */
-import { request as httpRequest, type Agent, type ClientRequest, type IncomingMessage } from "node:http";
-import { request as httpsRequest } from "node:https";
-import type { Socket } from "node:net";
+/** One HTTP request and the head of its answer, within a deadline. */
+import { request as httpRequest, type ClientRequest, type IncomingMessage } from "node:http";
 import { KfwdError } from "../../errors.ts";
 import type { Clock } from "../deps.ts";
 import type { Credentials } from "./access.ts";
 import { deadlineFailure, dialFailure, type ApiName } from "./failures.ts";
+import type { KeptRequest, KeptSockets } from "./keptsockets.ts";
+import { serverAddress } from "./proxy.ts";
 
-/** An API server that is well needs a round trip or two for each stage. */
-const CONNECT_DEADLINE_MS = 5_000;
-const TLS_DEADLINE_MS = 5_000;
+/** From when the request has a connection. */
 const HEADERS_DEADLINE_MS = 10_000;
-
-const TCP_KEEPALIVE_MS = 30_000;
 
 /** A GET and everything it is sent with. */
 export interface Exchange {
   readonly access: ApiName;
   readonly clock: Clock;
-  readonly agent: Agent;
+  readonly agent: KeptSockets;
   readonly headers: Credentials["headers"];
   /** Segments of the path behind the server's prefix, not yet encoded. */
   readonly path: readonly string[];
@@ -32,7 +28,7 @@ export interface Exchange {
 export async function exchange(what: Exchange, signal: AbortSignal): Promise<IncomingMessage> {
   for (;;) {
     signal.throwIfAborted();
-    const sent = start(what);
+    const sent = start(what, signal);
     try {
       return await answerOf(what, sent, signal);
     } catch (error) {
@@ -46,46 +42,46 @@ export async function exchange(what: Exchange, signal: AbortSignal): Promise<Inc
 function answerOf(what: Exchange, sent: ClientRequest, signal: AbortSignal): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     let response: IncomingMessage | undefined;
-    const deadlines = stageDeadlines(what, sent);
+    const deadline = headersDeadline(what, sent);
     const onAbort = (): void => void (response ?? sent).destroy(signal.reason);
     signal.addEventListener("abort", onAbort, { once: true });
     sent.once("response", (head) => {
       response = head;
-      deadlines[Symbol.dispose]();
+      deadline[Symbol.dispose]();
       resolve(head);
     });
     sent.on("error", (error) => {
-      deadlines[Symbol.dispose]();
+      deadline[Symbol.dispose]();
       reject(error); // after the response its own error says the same
     });
     sent.once("close", () => {
-      deadlines[Symbol.dispose]();
+      deadline[Symbol.dispose]();
       signal.removeEventListener("abort", onAbort);
     });
     sent.end();
   });
 }
 
-function start({ access, agent, headers, path, query }: Exchange): ClientRequest {
+function start({ access, agent, headers, path, query }: Exchange, wanted: AbortSignal): ClientRequest {
   const { server } = access;
-  const request = server.protocol === "https:" ? httpsRequest : httpRequest;
+  const request: KeptRequest = {
+    ...serverAddress(server),
+    path: pathOf(server, path, query),
+    agent,
+    wanted,
+    headers: {
+      Host: server.host,
+      Accept: "application/json",
+      ...Object.fromEntries(
+        Object.entries(headers).map(([name, value]) => [
+          name,
+          typeof value === "string" ? value : [...value],
+        ]),
+      ),
+    },
+  };
   try {
-    return request({
-      protocol: server.protocol,
-      hostname: server.hostname.replace(/^\[|\]$/g, ""),
-      port: server.port,
-      path: pathOf(server, path, query),
-      agent,
-      headers: {
-        Accept: "application/json",
-        ...Object.fromEntries(
-          Object.entries(headers).map(([name, value]) => [
-            name,
-            typeof value === "string" ? value : [...value],
-          ]),
-        ),
-      },
-    });
+    return httpRequest(request);
   } catch (error) {
     throw dialFailure(access, error);
   }
@@ -100,25 +96,13 @@ function pathOf(server: URL, path: Exchange["path"], query: Exchange["query"]): 
   return `${prefix}/${path.map(encodeURIComponent).join("/")}?${search.toString()}`;
 }
 
-/** Breaks the request off when a stage takes too long; disposing ends the stage that runs. */
-function stageDeadlines({ access, clock }: Exchange, sent: ClientRequest): Disposable {
+/** Breaks the request off when no answer comes; disposing ends the wait. */
+function headersDeadline({ access, clock }: Exchange, sent: ClientRequest): Disposable {
   let timer: Disposable | undefined;
-  const within = (ms: number, missing: string): void => {
-    timer?.[Symbol.dispose]();
-    timer = clock.timer(ms, () => sent.destroy(deadlineFailure(access, missing, ms)));
-  };
-  const answer = (): void => within(HEADERS_DEADLINE_MS, "no answer came");
-  const secure = access.server.protocol === "https:";
-  sent.once("socket", (socket: Socket) => {
+  sent.once("socket", () => {
     if (sent.destroyed) return;
-    if (!socket.connecting) {
-      answer();
-      return;
-    }
-    socket.setKeepAlive(true, TCP_KEEPALIVE_MS);
-    within(CONNECT_DEADLINE_MS, "no connection came about");
-    socket.once("connect", secure ? () => within(TLS_DEADLINE_MS, "no TLS handshake came about") : answer);
-    socket.once("secureConnect", answer);
+    const late = (): KfwdError => deadlineFailure(access, "no answer came", HEADERS_DEADLINE_MS);
+    timer = clock.timer(HEADERS_DEADLINE_MS, () => sent.destroy(late()));
   });
   return { [Symbol.dispose]: () => timer?.[Symbol.dispose]() };
 }

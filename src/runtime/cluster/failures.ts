@@ -3,12 +3,14 @@
  * Text is read in one case alone: who the server says we are, in a refusal by RBAC.
  */
 import * as z from "zod/mini";
+import { errnoOf } from "../../errno.ts";
 import { KfwdError, type ErrorCode } from "../../errors.ts";
 import type { FailureKind, Reason } from "../core/status.ts";
 import type { ApiAccess } from "./access.ts";
+import { addressText } from "./proxy.ts";
 
 /** The part of an {@link ApiAccess} that messages name. */
-export type ApiName = Pick<ApiAccess, "context" | "user" | "server" | "loginHint">;
+export type ApiName = Pick<ApiAccess, "context" | "user" | "server" | "loginHint" | "proxy">;
 
 /** What a request was to do, in the words of RBAC: `list pods in namespace "shop"`. */
 export interface ApiCall {
@@ -38,26 +40,14 @@ export class ApiRefusal extends KfwdError {
 /** A failed dial, handshake or request as an error: `thrown` is what the socket said. */
 export function dialFailure(access: ApiName, thrown: unknown): KfwdError {
   if (thrown instanceof KfwdError) return thrown;
-  const code = codeOf(thrown);
+  const code = errnoOf(thrown) ?? "";
   const reach = `cannot reach ${nameOf(access)}`;
   const fail = (kind: ErrorCode, message: string, hint?: string): KfwdError =>
     new KfwdError(kind, message, { hint, cause: thrown });
 
-  const certificate = CERTIFICATE[code];
-  if (certificate) return fail("UNREACHABLE", `${reach}: ${certificate.what}`, certificate.hint);
-  if (code === "ERR_TLS_CERT_ALTNAME_INVALID") {
-    return fail(
-      "UNREACHABLE",
-      `${reach}: its certificate is for ${certificateNames(thrown)}, not for "${wantedName(thrown) ?? hostOf(access)}"`,
-      "set `tls-server-name` of this cluster in the kubeconfig to a name the certificate has",
-    );
-  }
   if (/^ERR_SSL_.*_ALERT_.*(?:CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED)/.test(code)) {
     const message = `${nameOf(access)} refused the client certificate of user "${access.user}"`;
     return fail("CREDENTIALS", message, access.loginHint);
-  }
-  if (code === "EPROTO" || code.startsWith("ERR_SSL_")) {
-    return fail("UNREACHABLE", `${reach}: the TLS handshake failed (${code})`, CHECK_SERVER);
   }
   if (code.startsWith("HPE_")) {
     return fail("PROTOCOL", `${nameOf(access)} does not speak HTTP (${code})`, CHECK_SERVER);
@@ -68,10 +58,31 @@ export function dialFailure(access: ApiName, thrown: unknown): KfwdError {
       `the credentials of user "${access.user}" hold a character that no header may have`,
     );
   }
-  if (code === "ENOTFOUND")
-    return fail("UNREACHABLE", `${reach}: no address is known for "${hostOf(access)}"`);
-  const what = NETWORK[code] ?? (code === "" ? "the connection failed" : `the connection failed (${code})`);
-  return fail("UNREACHABLE", `${reach}: ${what}`);
+  const { what, hint } = socketTrouble(thrown, hostOf(access));
+  return fail("UNREACHABLE", `${reach}: ${what}`, hint);
+}
+
+/** Why a connection to `host` failed, or its TLS handshake. */
+export function socketTrouble(
+  thrown: unknown,
+  host: string,
+): { readonly what: string; readonly hint?: string } {
+  const code = errnoOf(thrown) ?? "";
+  const certificate = CERTIFICATE[code];
+  if (certificate) return certificate;
+  if (code === "ERR_TLS_CERT_ALTNAME_INVALID") {
+    return {
+      what: `its certificate is for ${certificateNames(thrown)}, not for "${wantedName(thrown) ?? host}"`,
+      hint: "set `tls-server-name` of this cluster in the kubeconfig to a name the certificate has",
+    };
+  }
+  if (code === "EPROTO" || code.startsWith("ERR_SSL_")) {
+    return { what: `the TLS handshake failed (${code})`, hint: CHECK_SERVER };
+  }
+  if (code === "ENOTFOUND") return { what: `no address is known for "${host}"` };
+  return {
+    what: NETWORK[code] ?? (code === "" ? "the connection failed" : `the connection failed (${code})`),
+  };
 }
 
 /** A server that let a deadline pass: `missing` says what did not come. */
@@ -122,9 +133,9 @@ export function reasonOf(thrown: unknown): Reason {
   return error.hint === undefined ? reason : { ...reason, hint: error.hint };
 }
 
-/** The server as messages name it: its URL without path and the context that led there. */
-function nameOf(access: ApiName): string {
-  return `${access.server.origin} (context "${access.context}")`;
+/** The server as messages name it: its URL without path, the context that led there, and the proxy in between. */
+export function nameOf({ server, context, proxy }: Pick<ApiName, "server" | "context" | "proxy">): string {
+  return `${server.origin} (context "${context}")${proxy ? ` through proxy ${addressText(proxy)}` : ""}`;
 }
 
 interface Refusal {
@@ -193,7 +204,8 @@ const CHECK_CLOCK =
 const CHECK_AUTHORITY =
   "get the cluster's kubeconfig anew, or find out whether something intercepts TLS on the way";
 
-const UNTRUSTED = {
+/** A certificate whose chain ends nowhere. */
+export const UNTRUSTED = {
   what: "its certificate is signed by an authority that the kubeconfig does not trust",
   hint: CHECK_AUTHORITY,
 };
@@ -237,10 +249,6 @@ const KIND: Readonly<Partial<Record<ErrorCode, FailureKind>>> = {
   PROTOCOL: "protocol",
 };
 
-function codeOf(thrown: unknown): string {
-  return thrown instanceof Error && "code" in thrown && typeof thrown.code === "string" ? thrown.code : "";
-}
-
 function hostOf(access: ApiName): string {
   return access.server.hostname.replace(/^\[|\]$/g, "");
 }
@@ -269,5 +277,3 @@ const TEXT_MAX = 300;
 function shorten(text: string): string {
   return text.length > TEXT_MAX ? `${text.slice(0, TEXT_MAX)}…` : text;
 }
-
-/** `KUBECONFIG_INVALID` to `KubeconfigInvalid`. */

@@ -223,6 +223,29 @@ describe("telling", () => {
   });
 });
 
+describe("a wake", () => {
+  test("of one namespace tries its lists again, and the same trouble is told again", async () => {
+    await using rig = await Rig.start();
+    rig.server.refuse("pods", 403, 9);
+    const here = rig.follow(POD);
+    const there = rig.follow(POD, "team");
+    await until(() => here.told.length === 1 && there.told.length === 1);
+    rig.followers.wake("asked", { rest: rig.rest, namespace: "shop" });
+    await until(() => here.told.length === 2);
+    expect([here.told, there.told]).toEqual([["Forbidden", "Forbidden"], ["Forbidden"]]);
+    expect(rig.server.lists("pods")).toBe(3);
+  });
+
+  test("of all makes every watch anew, and nobody is told what they know", async () => {
+    await using rig = await Rig.start();
+    const all = [rig.follow(), rig.follow(POD)];
+    await until(() => all.every(({ told }) => told.length === 1) && rig.server.watches === 2);
+    rig.followers.wake("slept");
+    await until(() => rig.server.watched("pods") + rig.server.watched("services") === 4);
+    expect(all.map(({ told }) => told)).toEqual([["a:8080"], ["a:1"]]);
+  });
+});
+
 describe("trouble", () => {
   test("one list that is refused is told though the other has come", async () => {
     await using rig = await Rig.start();

@@ -29,9 +29,17 @@ export class Followers implements AsyncDisposable {
     }));
   }
 
+  /** @see SharedReflectors.wake. */
+  wake(...why: Parameters<SharedReflectors<unknown>["wake"]>): void {
+    for (const shared of this.#all()) shared.wake(...why);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
-    const all = [this.#pods, this.#services, ...this.#workloads.values()];
-    await Promise.all(all.map((one) => one[Symbol.asyncDispose]()));
+    await Promise.all(this.#all().map((shared) => shared[Symbol.asyncDispose]()));
+  }
+
+  #all() {
+    return [this.#pods, this.#services, ...this.#workloads.values()];
   }
 }
 
@@ -67,8 +75,9 @@ class Follower implements Disposable {
 
   #look(): void {
     const now = this.#resolve();
-    if (now === undefined || (this.#told && sameResolution(this.#told, now))) return;
-    this.#told = now;
+    if (this.#told && now && sameResolution(this.#told, now)) return;
+    this.#told = now; // nothing, once a wake has put what was refused in doubt: then even the same is news
+    if (now === undefined) return;
     if (now.kind === "found") this.#inUse = now.endpoint;
     this.#tell?.(now);
   }

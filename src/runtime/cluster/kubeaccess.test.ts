@@ -5,6 +5,7 @@ import { generate } from "selfsigned";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { until } from "../../../test/fakes/apiserver.ts";
 import { FakeClock } from "../../../test/fakes/clock.ts";
+import { makeFifo } from "../../../test/fakes/fifo.ts";
 import { KfwdError } from "../../errors.ts";
 import { KubeAccess } from "./kubeaccess.ts";
 import { Kubeconfigs } from "./kubeconfig.ts";
@@ -154,6 +155,29 @@ describe("headers", () => {
     rmSync(tokenFile);
     await rig.clock.advance(60_000);
     expect(await rig.headers()).toEqual({ Authorization: "Bearer spare" });
+  });
+});
+
+describe("files that are none", () => {
+  test.each([
+    { name: "the token", user: { tokenFile: "fifo" }, cluster: {}, whose: 'the token of user "ann"' },
+    {
+      name: "the certificate",
+      user: { "client-certificate": "fifo" },
+      cluster: {},
+      whose: 'user "ann"',
+    },
+    {
+      name: "the authority",
+      user: {},
+      cluster: { "certificate-authority": "fifo" },
+      whose: 'the authority of cluster "c"',
+    },
+  ])("$name is a FIFO: told, not waited for", async ({ user, cluster, whose }) => {
+    using fifo = makeFifo(join(folder, "fifo"));
+    expect((await new Rig(user, cluster).failure()).message).toBe(
+      `the kubeconfig names the file "${fifo.path}" for ${whose}: it is no regular file`,
+    );
   });
 });
 

@@ -8,6 +8,7 @@ import { Breaker } from "./breaker.ts";
 import type { Connection } from "./kubeconfig.ts";
 import { MaterialReader, type Material } from "./material.ts";
 import { loginHint } from "./plugin.ts";
+import type { ProxyServer } from "./proxy.ts";
 
 /** Files and tokens of a kubeconfig are read anew after this long: others renew them, and client-go does the same. */
 const REREAD_MS = 60_000;
@@ -70,6 +71,10 @@ export class KubeAccess implements RenewableAccess, Disposable {
 
   get server(): URL {
     return this.#connection.server;
+  }
+
+  get proxy(): ProxyServer | undefined {
+    return this.#connection.proxy;
   }
 
   get loginHint(): string | undefined {

@@ -75,6 +75,36 @@ describe("pin", () => {
   });
 });
 
+describe("wake", () => {
+  test("of a place tries its lists again; of everything those of all contexts", async () => {
+    await using one = await FakeApiServer.start();
+    await using two = await FakeApiServer.start();
+    const path = kubeconfig({ one: one.url, two: two.url });
+    const clock = new FakeClock();
+    await using api = apiOf(clock);
+    for (const server of [one, two]) server.refuse("pods", 403, 99);
+    const told: string[] = [];
+    const places = ["one", "two"].map((context) =>
+      api.pin({ kubeconfig: path, context, namespace: undefined }),
+    );
+    for (const place of places) {
+      const request = { place, target: { kind: "pod", name: "a" }, remotePort: undefined } as const;
+      api.follow(request, (resolution) => {
+        told.push(`${place.context} ${resolution.kind === "none" ? resolution.reason.code : "found"}`);
+      });
+    }
+    await until(() => told.length === 2);
+    told.length = 0;
+    api.wake(places[0]);
+    await until(() => told.length === 1);
+    expect([told, one.lists("pods"), two.lists("pods")]).toEqual([["one Forbidden"], 2, 1]);
+    api.wake();
+    await until(() => told.length === 3);
+    expect([one.lists("pods"), two.lists("pods")]).toEqual([3, 2]);
+    api.wake({ kubeconfig: path, context: "never pinned", namespace: "shop" });
+  });
+});
+
 describe("follow", () => {
   test("goes to the context's server with its token; two contexts with one namespace are two", async () => {
     await using one = await FakeApiServer.start();

@@ -6,6 +6,7 @@ import { reasonOf } from "./failures.ts";
 import { Followers } from "./follow.ts";
 import { KubeAccess } from "./kubeaccess.ts";
 import { Kubeconfigs, type KubeconfigSources } from "./kubeconfig.ts";
+import { addressText } from "./proxy.ts";
 import type { FollowRequest } from "./resolve.ts";
 import { RestClient } from "./rest.ts";
 
@@ -71,6 +72,17 @@ export class KubeApi implements AsyncDisposable {
     return this.#followers.follow({ rest, clock, random, log }, request, tell);
   }
 
+  /** @see Cluster.wake */
+  wake(place?: Place): void {
+    if (place === undefined) {
+      for (const { rest } of this.#clients.values()) rest.wake();
+      this.#followers.wake("slept");
+      return;
+    }
+    const client = this.#clients.get(keyOf(place));
+    if (client) this.#followers.wake("asked", { rest: client.rest, namespace: place.namespace });
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     const clients = [...this.#clients.values()];
     for (const { access } of clients) access[Symbol.dispose]();
@@ -84,6 +96,10 @@ export class KubeApi implements AsyncDisposable {
     if (known) return known;
     const look = () => this.#kubeconfigs.connection(place.kubeconfig, place.context);
     const access = new KubeAccess(look(), look, this.#options);
+    if (access.proxy) {
+      const { source } = access.proxy;
+      this.#options.log.info("proxy", { context: place.context, proxy: addressText(access.proxy), source });
+    }
     const client = { access, rest: new RestClient(access, this.#options.clock) };
     this.#clients.set(key, client);
     return client;

@@ -1,7 +1,8 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { makeFifo } from "../../../test/fakes/fifo.ts";
 import { KfwdError } from "../../errors.ts";
 import { Kubeconfigs, type Connection } from "./kubeconfig.ts";
 
@@ -178,9 +179,9 @@ describe("what goes wrong", () => {
       what: /whose server "ftp:\/\/…@x" is not an http/,
     },
     {
-      name: "a proxy",
-      text: contexts(["a"], "a", ", proxy-url: http://u:secret@proxy:3128"),
-      what: /proxy "http:\/\/…@proxy:3128", which kfwd cannot do in this version yet/,
+      name: "a proxy that can be none",
+      text: contexts(["a"], "a", ", proxy-url: ftp://u:secret@proxy"),
+      what: /names cluster "a", whose `proxy-url` begins with "ftp:\/\/"; possible are/,
     },
   ])("$name", ({ text, what }) => {
     const error = failure(() => look({}, file("broken", text)));
@@ -190,8 +191,34 @@ describe("what goes wrong", () => {
     expect(error.message).not.toContain("secret");
   });
 
-  test("a folder is no kubeconfig", () => {
-    expect(failure(() => look({}, folder)).message).toBe(`kubeconfig "${folder}" cannot be read (EISDIR)`);
+  test("a proxy of the environment that can be none", () => {
+    const env = { HTTPS_PROXY: "http://u:sec#ret@proxy" };
+    expect(failure(() => look(env, file("config", contexts(["a"], "a"))))).toEqual({
+      code: "UNREACHABLE",
+      message:
+        'cannot reach https://a.test:6443 (context "a"): HTTPS_PROXY is not a URL: special characters in user and password must be percent-encoded',
+      hint: "correct HTTPS_PROXY, or name the server in NO_PROXY",
+      exit: 4,
+    });
+    expect(look({ ...env, NO_PROXY: "a.test" }, file("config", contexts(["a"], "a"))).proxy).toBeUndefined();
+  });
+
+  test("a folder is no kubeconfig, nor is a FIFO, which nobody waits for", () => {
+    expect(failure(() => look({}, folder)).message).toBe(
+      `kubeconfig "${folder}" cannot be read: it is a folder`,
+    );
+    using fifo = makeFifo(join(folder, "fifo"));
+    expect(failure(() => look({}, fifo.path)).message).toBe(
+      `kubeconfig "${fifo.path}" cannot be read: it is no regular file`,
+    );
+  });
+
+  test("a huge file is refused by its length", () => {
+    const path = file("huge", "");
+    truncateSync(path, 2 ** 40);
+    expect(failure(() => look({}, path)).message).toBe(
+      `kubeconfig "${path}" is longer than 16 MiB, which is no kubeconfig`,
+    );
   });
 });
 

@@ -6,6 +6,7 @@ import { KfwdError } from "../../errors.ts";
 import { suggestFrom } from "../../suggest.ts";
 import { parseKubeconfig, readKubeconfigFile } from "./kubeconfigfile.ts";
 import type { ClusterEntry, ContextEntry, KubeconfigFile, UserEntry } from "./kubeconfigfile.ts";
+import { chooseProxy, type ProxyServer } from "./proxy.ts";
 
 /** Where to look. */
 export interface KubeconfigSources {
@@ -22,6 +23,8 @@ export interface Connection {
   /** Undefined where the context leaves it open. */
   readonly namespace: string | undefined;
   readonly server: URL;
+  /** Undefined where the server is dialled directly. */
+  readonly proxy: ProxyServer | undefined;
   readonly clusterName: string;
   readonly cluster: ClusterEntry;
   /** Empty for an anonymous user. */
@@ -42,7 +45,8 @@ export class Kubeconfigs {
   /**
    * What a context says; without a name the current one. `path` undefined: `$KUBECONFIG`, else `~/.kube/config`,
    * else the service account of the pod this runs in.
-   * @throws KfwdError `KUBECONFIG_MISSING`, `KUBECONFIG_INVALID`, `CONTEXT_UNKNOWN`.
+   * @throws KfwdError `KUBECONFIG_MISSING`, `KUBECONFIG_INVALID`, `CONTEXT_UNKNOWN`; `UNREACHABLE` when the
+   * environment names a proxy that cannot be one.
    */
   connection(path: string | undefined, contextName: string | undefined): Connection {
     const merged = this.#read(path);
@@ -63,7 +67,7 @@ export class Kubeconfigs {
         hint: suggestFrom(name, contexts, "contexts"),
       });
     }
-    return connectionOf(merged, name, context);
+    return connectionOf(merged, name, context, this.#sources.env);
   }
 
   #read(path: string | undefined): KubeconfigFile {
@@ -126,7 +130,12 @@ function merge(files: readonly KubeconfigFile[]): KubeconfigFile | undefined {
   };
 }
 
-function connectionOf(merged: KubeconfigFile, context: string, entry: ContextEntry): Connection {
+function connectionOf(
+  merged: KubeconfigFile,
+  context: string,
+  entry: ContextEntry,
+  env: KubeconfigSources["env"],
+): Connection {
   const invalid = (what: string, hint?: string): KfwdError =>
     new KfwdError("KUBECONFIG_INVALID", `context "${context}" of "${merged.path}" ${what}`, { hint });
   const { cluster: clusterName, user: userName, namespace } = entry;
@@ -135,12 +144,6 @@ function connectionOf(merged: KubeconfigFile, context: string, entry: ContextEnt
   if (cluster === undefined) throw invalid(`names cluster "${clusterName}", which is not defined`);
   const user = userName === undefined ? ANONYMOUS : merged.users.get(userName);
   if (user === undefined) throw invalid(`names user "${userName}", which is not defined`);
-  if (cluster.proxyUrl !== undefined) {
-    throw invalid(
-      `reaches its cluster through the proxy "${redacted(cluster.proxyUrl)}", which kfwd cannot do in this version yet`,
-      "use a context without `proxy-url`",
-    );
-  }
   const server = serverUrl(cluster);
   if (server === undefined) {
     throw invalid(
@@ -149,7 +152,17 @@ function connectionOf(merged: KubeconfigFile, context: string, entry: ContextEnt
         : `names cluster "${clusterName}", whose server "${redacted(cluster.server)}" is not an http or https URL`,
     );
   }
-  return { context, namespace, server, clusterName, cluster, userName: userName ?? "", user };
+  const choice = chooseProxy({ server, proxyUrl: cluster.proxyUrl, env });
+  if (choice.kind === "invalid") {
+    const { source, what } = choice;
+    if (source === "proxy-url") throw invalid(`names cluster "${clusterName}", whose \`proxy-url\` ${what}`);
+    const message = `cannot reach ${server.origin} (context "${context}"): ${source} ${what}`;
+    throw new KfwdError("UNREACHABLE", message, {
+      hint: `correct ${source}, or name the server in NO_PROXY`,
+    });
+  }
+  const proxy = choice.kind === "proxy" ? choice.proxy : undefined;
+  return { context, namespace, server, proxy, clusterName, cluster, userName: userName ?? "", user };
 }
 
 /** As client-go reads it: without a scheme it is https as soon as anything about TLS is set. */

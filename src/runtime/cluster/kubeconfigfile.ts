@@ -1,9 +1,10 @@
 /** One kubeconfig file: text in, checked data with absolute paths out. */
-import { readFileSync } from "node:fs";
 import { dirname, isAbsolute, join, sep } from "node:path";
 import { load } from "js-yaml";
 import * as z from "zod/mini";
+import { errnoOf } from "../../errno.ts";
 import { KfwdError } from "../../errors.ts";
+import { NotAFile, readRegularFile } from "../../readfile.ts";
 
 export interface ClusterEntry {
   /** As written: possibly without a scheme, possibly with a path. */
@@ -71,18 +72,19 @@ const FILE_MAX_BYTES = 16 * 1024 * 1024;
 
 /** @throws KfwdError `KUBECONFIG_INVALID` that names the file and what is wrong in it. */
 export function readKubeconfigFile(path: string): KubeconfigFile {
-  let text: string;
+  let bytes: Buffer;
   try {
-    text = readFileSync(path, "utf8");
+    bytes = readRegularFile(path, FILE_MAX_BYTES + 1);
   } catch (error) {
-    throw invalid(path, `cannot be read (${codeOf(error)})`, error);
+    const why = error instanceof NotAFile ? error.message : (errnoOf(error) ?? "unknown reason");
+    throw invalid(path, `cannot be read: ${why}`, error);
   }
-  return parseKubeconfig(text, path);
+  if (bytes.length > FILE_MAX_BYTES) throw invalid(path, "is longer than 16 MiB, which is no kubeconfig");
+  return parseKubeconfig(bytes.toString("utf8"), path);
 }
 
 /** @throws KfwdError `KUBECONFIG_INVALID` that names the file and what is wrong in it. */
 export function parseKubeconfig(text: string, path: string): KubeconfigFile {
-  if (text.length > FILE_MAX_BYTES) throw invalid(path, `has ${text.length} bytes, which is no kubeconfig`);
   const parsed = File.safeParse(parseYaml(text, path) ?? {});
   if (!parsed.success) {
     const where = placeOf(parsed.error.issues[0]?.path ?? []);
@@ -247,10 +249,6 @@ const File = z.object({
 function placeOf(path: readonly PropertyKey[]): string {
   const text = path.map((key) => (typeof key === "number" ? `[${key}]` : `.${String(key)}`)).join("");
   return text === "" ? "the file" : text.replace(/^\./, "");
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && "code" in error ? String(error.code) : "unknown error";
 }
 
 function invalid(path: string, what: string, cause?: unknown): KfwdError {

@@ -1,9 +1,10 @@
 /** From a context of the kubeconfig to certificates and headers. */
-import { readFileSync } from "node:fs";
 import type { RequestOptions } from "node:https";
 import { KubeConfig } from "@kubernetes/client-node/dist/config.js";
 import * as z from "zod/mini";
+import { errnoOf } from "../../errno.ts";
 import { KfwdError } from "../../errors.ts";
+import { NotAFile, readRegularFile } from "../../readfile.ts";
 import type { Clock } from "../deps.ts";
 import type { Credentials } from "./access.ts";
 import type { Connection } from "./kubeconfig.ts";
@@ -35,8 +36,9 @@ export class MaterialReader {
   /** @throws KfwdError `CREDENTIALS`, `KUBECONFIG_INVALID`. */
   async read(connection: Connection, around: Surroundings): Promise<Material> {
     const { user, userName, cluster, server } = connection;
-    const files = await this.#apply(connection);
-    const fixed = fileToken(connection) ?? files.authorization;
+    const files = certificates(connection);
+    const given = await this.#authorization(connection);
+    const fixed = fileToken(connection) ?? given;
     const { exec } = user;
     const plugin =
       exec && fixed === undefined // as kubectl: a plugin is asked only where nothing else is given
@@ -56,10 +58,8 @@ export class MaterialReader {
     };
   }
 
-  /** Files, static tokens and auth providers, as client-node applies them to a request. */
-  async #apply(
-    connection: Connection,
-  ): Promise<z.infer<typeof Applied> & { authorization: string | undefined }> {
+  /** Of static tokens, passwords and auth providers, as client-node applies them to a request. */
+  async #authorization(connection: Connection): Promise<string | undefined> {
     const { user, cluster } = connection;
     if (this.#config === undefined || this.#read?.user !== user || this.#read.cluster !== cluster) {
       this.#config = clientNodeConfig(connection);
@@ -69,40 +69,51 @@ export class MaterialReader {
     try {
       await this.#config.applyToHTTPSOptions(options);
     } catch (error) {
-      throw applyError(connection, error);
+      throw providerError(connection, error);
     }
-    const applied = Applied.parse(options);
-    const basic =
-      applied.auth === undefined ? undefined : `Basic ${Buffer.from(applied.auth).toString("base64")}`;
-    return { ...applied, authorization: basic ?? applied.headers?.Authorization };
+    const { auth, headers } = Applied.parse(options);
+    return auth === undefined ? headers?.Authorization : `Basic ${Buffer.from(auth).toString("base64")}`;
   }
 }
 
-const pem = z.optional(
-  z.pipe(
-    z.union([z.string(), z.instanceof(Buffer)]),
-    z.transform((bytes: string | Buffer) => bytes.toString()),
-  ),
-);
-
 const Applied = z.object({
-  ca: pem,
-  cert: pem,
-  key: pem,
   auth: z.optional(z.string()),
   headers: z.optional(z.object({ Authorization: z.optional(z.string()) })),
 });
 
-/** One context in client-node's form. Plugins, token files and impersonation are not in it: they need more care. */
-function clientNodeConfig({ context, clusterName, cluster, server, userName, user }: Connection): KubeConfig {
+/** Data wins over a file. */
+function certificates({
+  cluster,
+  clusterName,
+  user,
+  userName,
+}: Connection): Pick<Material, "ca" | "cert" | "key"> {
+  const ofUser = `user "${userName}"`;
+  return {
+    ca: pem(cluster.caData, cluster.caFile, `the authority of cluster "${clusterName}"`),
+    cert: pem(user.certData, user.certFile, ofUser),
+    key: pem(user.keyData, user.keyFile, ofUser),
+  };
+}
+
+function pem(base64: string | undefined, path: string | undefined, whose: string): string | undefined {
+  if (base64 !== undefined) return Buffer.from(base64, "base64").toString("utf8");
+  if (path === undefined) return undefined;
+  try {
+    return readText(path);
+  } catch (error) {
+    throw unreadable(whose, path, error);
+  }
+}
+
+/** One context in client-node's form. Plugins, files and impersonation are not in it: they need more care. */
+function clientNodeConfig({ context, clusterName, server, userName, user }: Connection): KubeConfig {
   const config = new KubeConfig();
   config.loadFromOptions({
     clusters: [
       {
         name: clusterName,
         server: server.href,
-        caData: cluster.caData,
-        caFile: cluster.caData === undefined ? cluster.caFile : undefined,
         // It refuses plain http otherwise; whether certificates are checked is not decided here.
         skipTLSVerify: server.protocol === "http:",
       },
@@ -110,10 +121,6 @@ function clientNodeConfig({ context, clusterName, cluster, server, userName, use
     users: [
       {
         name: userName,
-        certData: user.certData,
-        certFile: user.certData === undefined ? user.certFile : undefined,
-        keyData: user.keyData,
-        keyFile: user.keyData === undefined ? user.keyFile : undefined,
         token: user.token,
         username: user.username,
         password: user.password ?? "",
@@ -130,7 +137,7 @@ function clientNodeConfig({ context, clusterName, cluster, server, userName, use
 function fileToken({ user, userName }: Connection): string | undefined {
   if (user.tokenFile === undefined) return undefined;
   try {
-    const token = readFileSync(user.tokenFile, "utf8").trim();
+    const token = readText(user.tokenFile).trim();
     if (token !== "") return `Bearer ${token}`;
   } catch (error) {
     if (user.token === undefined) throw unreadable(`the token of user "${userName}"`, user.tokenFile, error);
@@ -155,26 +162,26 @@ function impersonation({ impersonate }: UserEntry): Credentials["headers"] {
   };
 }
 
-function applyError(connection: Connection, thrown: unknown): KfwdError {
-  const { userName, cluster, clusterName } = connection;
-  if (thrown instanceof Error && "path" in thrown && "code" in thrown) {
-    const path = String(thrown.path);
-    const whose =
-      path === cluster.caFile ? `the authority of cluster "${clusterName}"` : `user "${userName}"`;
-    return unreadable(whose, path, thrown);
-  }
-  return providerError(connection, thrown);
-}
-
 function providerError({ user, userName }: Connection, cause?: unknown): KfwdError {
   const provider = user.authProvider?.name ?? "none";
   const message = `cannot renew the login of user "${userName}" (auth provider "${provider}")`;
   return new KfwdError("CREDENTIALS", message, { cause });
 }
 
+/** Far more than a bundle of authorities has. */
+const FILE_MAX_BYTES = 16 * 1024 * 1024;
+
+function readText(path: string): string {
+  return readRegularFile(path, FILE_MAX_BYTES).toString("utf8");
+}
+
 function unreadable(whose: string, path: string, thrown: unknown): KfwdError {
-  const code = thrown instanceof Error && "code" in thrown ? String(thrown.code) : "unknown error";
-  const why = code === "ENOENT" ? "it does not exist" : `it cannot be read (${code})`;
-  const message = `the kubeconfig names the file "${path}" for ${whose}: ${why}`;
+  const message = `the kubeconfig names the file "${path}" for ${whose}: ${whyUnreadable(thrown)}`;
   return new KfwdError("KUBECONFIG_INVALID", message, { cause: thrown });
+}
+
+function whyUnreadable(thrown: unknown): string {
+  if (thrown instanceof NotAFile) return thrown.message;
+  const errno = errnoOf(thrown) ?? "unknown error";
+  return errno === "ENOENT" ? "it does not exist" : `it cannot be read (${errno})`;
 }

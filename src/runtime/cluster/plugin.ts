@@ -119,6 +119,7 @@ function pluginEnv(run: PluginRun): Record<string, string | undefined> {
     server: server.href,
     "tls-server-name": cluster.tlsServerName,
     "insecure-skip-tls-verify": cluster.skipTlsVerify || undefined,
+    "proxy-url": cluster.proxyUrl,
     "certificate-authority-data": ca === undefined ? undefined : Buffer.from(ca).toString("base64"),
     config: cluster.execConfig,
   };

@@ -14,11 +14,13 @@ const ERROR_TEXT_MAX_BYTES = 4 * 1024;
 /** What a stream needs of the connection that carries it. */
 export interface Carrier {
   readonly pod: string;
-  send(streamId: number, chunk: Buffer): boolean;
+  send(streamId: number, chunk: Buffer, headroom: number): boolean;
   sendFin(streamId: number): void;
   sendReset(streamId: number): void;
   pauseReading(stream: SpdyStream): void;
   resumeReading(stream: SpdyStream): void;
+  /** How long no stream of the connection has held up the reading of all. */
+  readingForMs(): number;
   /** The stream is over: no further frame of it matters. */
   forget(stream: SpdyStream): void;
   timer(ms: number, fire: () => void): Disposable;
@@ -58,10 +60,10 @@ export class SpdyStream implements PodStream {
     this.#handler = handler;
   }
 
-  write(chunk: Buffer): boolean {
+  write(chunk: Buffer, headroom: number): boolean {
     // After the pod's FIN no more DATA may go out: it would block one of the server's frame workers for ever.
     if (this.#stage !== "open" || this.#fin === "sent") return true;
-    return this.#carrier.send(this.dataId, chunk);
+    return this.#carrier.send(this.dataId, chunk, headroom);
   }
 
   end(): void {
@@ -85,14 +87,14 @@ export class SpdyStream implements PodStream {
     if (this.#stage !== "over") this.#carrier.resumeReading(this);
   }
 
-  onData(streamId: number, part: Buffer): void {
+  onData(streamId: number, part: Buffer): "taken" | "kept" {
     if (streamId === this.errorId) {
       const room = ERROR_TEXT_MAX_BYTES - this.#errorText.length;
       this.#errorText = Buffer.concat([this.#errorText, part.subarray(0, room)]);
-      return;
+      return "taken";
     }
     this.#receivedBytes += part.length;
-    if (this.#stage === "open") this.#handler.onData(part);
+    return this.#stage === "open" ? this.#handler.onData(part) : "taken";
   }
 
   onFin(streamId: number): void {
@@ -120,7 +122,15 @@ export class SpdyStream implements PodStream {
     this.#stage = "judging";
     this.end(); // frees the stream on the server at once
     if (this.#errorStream === "ended") this.#judge();
-    else this.#verdict = this.#carrier.timer(VERDICT_MS, () => this.#judge());
+    else this.#awaitVerdict();
+  }
+
+  /** The error text may wait on the wire while another stream holds the connection up. */
+  #awaitVerdict(): void {
+    this.#verdict = this.#carrier.timer(VERDICT_MS, () => {
+      if (this.#carrier.readingForMs() >= VERDICT_MS) this.#judge();
+      else this.#awaitVerdict();
+    });
   }
 
   #onErrorStreamEnd(): void {

@@ -2,8 +2,10 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { FakeClock, settle, turnUntil } from "../../../test/fakes/clock.ts";
 import { Ears, loopback, type Peer } from "../../../test/fakes/spdypeer.ts";
 import { KfwdError } from "../../errors.ts";
-import { Pool } from "./pool.ts";
-import type { Upgraded } from "./upgrade.ts";
+import type { PodStream } from "../deps.ts";
+import { goAway } from "../wire/spdy.ts";
+import type { BytePipe } from "./pipe.ts";
+import { Pool, type PoolUse } from "./pool.ts";
 
 const here = new AbortController().signal;
 
@@ -26,14 +28,15 @@ beforeEach(() => {
   pool = new Pool({
     pod: "api-1",
     clock,
-    async upgrade(): Promise<Upgraded> {
+    async upgrade(signal): Promise<BytePipe> {
+      signal.throwIfAborted();
       if (ours === peers) upgrades++;
       const next = script.shift();
       if (next instanceof KfwdError) throw next;
       await next;
-      const { socket, peer } = await loopback();
+      const { pipe, peer } = await loopback();
       ours.push(peer);
-      return { socket, early: Buffer.alloc(0) };
+      return pipe;
     },
   });
 });
@@ -43,7 +46,7 @@ afterEach(() => {
   for (const peer of peers) peer.socket.destroy();
 });
 
-function use(): Disposable {
+function use(): PoolUse {
   const user = pool.use({
     onOpen: () => told.push("open"),
     onLost: (reason) => told.push(`lost ${reason.code}`),
@@ -52,9 +55,15 @@ function use(): Disposable {
   return user;
 }
 
-async function standing(): Promise<void> {
-  use();
+async function standing(): Promise<PoolUse> {
+  const user = use();
   await turnUntil(() => told.includes("open"));
+  return user;
+}
+
+/** Eight streams, each with a connection to itself. */
+async function eight(): Promise<PodStream[]> {
+  return Promise.all(Array.from({ length: 8 }, () => pool.stream(80, new Ears(), here)));
 }
 
 const unreachable = (): KfwdError => new KfwdError("UNREACHABLE", "no route");
@@ -106,8 +115,7 @@ describe("a pool", () => {
 
   test("opens at most eight, then shares the least loaded that is not stalled", async () => {
     await standing();
-    const opened = Array.from({ length: 8 }, () => pool.stream(80, new Ears(), here));
-    const first = await Promise.all(opened);
+    const first = await eight();
     expect(upgrades).toBe(8);
     first[0]?.pause();
     await Promise.all(Array.from({ length: 7 }, () => pool.stream(80, new Ears(), here)));
@@ -167,13 +175,89 @@ describe("a pool", () => {
   });
 });
 
+describe("a stream that waits while all connections are held up", () => {
+  test("gets the first that flows again", async () => {
+    await standing();
+    const streams = await eight();
+    for (const stream of streams) stream.pause();
+    const ninth = pool.stream(80, new Ears(), here);
+    await settle();
+    streams[3]?.resume();
+    await ninth;
+    await peers[3]?.until("fin 5");
+  });
+
+  test("gets a new one in place of one that died", async () => {
+    await standing();
+    const [stuck, ...others] = await eight();
+    for (const stream of others) stream.pause();
+    await peers[0]?.until("fin 1");
+    peers[0]?.socket.pause();
+    while (stuck?.write(Buffer.alloc(1 << 20), 0)) await settle();
+    const ninth = pool.stream(80, new Ears(), here);
+    await settle();
+    expect(upgrades).toBe(8);
+    peers[0]?.socket.resetAndDestroy();
+    await ninth;
+    expect(upgrades).toBe(9);
+  });
+
+  test("is told when it took too long", async () => {
+    await standing();
+    for (const stream of await eight()) stream.pause();
+    const ninth = pool.stream(80, new Ears(), here);
+    ninth.catch(() => {});
+    await clock.advance(10_000);
+    await expect(ninth).rejects.toThrow('no connection to pod "api-1" was free within 10 s');
+  });
+
+  test("is told when its forward has gone on, and no connection comes", async () => {
+    const user = await standing();
+    user[Symbol.dispose]();
+    await expect(pool.stream(80, new Ears(), here)).rejects.toThrow("moved on");
+  });
+});
+
+describe("a connection that retires", () => {
+  test("has a successor before it ends", async () => {
+    await standing();
+    await pool.stream(80, new Ears(), here);
+    await turnUntil(() => peers.length === 2);
+    for (const peer of peers) peer.socket.write(goAway(1));
+    await turnUntil(() => peers.length === 3);
+    expect(told.filter((word) => word !== "open")).toEqual([]);
+  });
+
+  test("does not count as standing", async () => {
+    const user = await standing();
+    await pool.stream(80, new Ears(), here);
+    await turnUntil(() => peers.length === 2);
+    script = [unreachable(), unreachable()];
+    for (const peer of peers) peer.socket.write(goAway(1));
+    await turnUntil(() => told.includes("lost Unreachable"));
+    use();
+    await turnUntil(() => told.length === 4);
+    expect(told).toEqual(["open", "lost Unreachable", "lost Unreachable", "lost Unreachable"]);
+    user.retry();
+    await turnUntil(() => told.length === 6);
+    expect(told.slice(4)).toEqual(["open", "open"]);
+  });
+});
+
 describe("when no connection is to be had", () => {
+  test("whoever asks while one stands is told that it does", async () => {
+    const user = await standing();
+    user.retry();
+    await settle();
+    expect([told, upgrades]).toEqual([["open", "open"], 1]);
+  });
+
   test("its users learn why, and nothing is tried until somebody asks", async () => {
     script = [unreachable()];
-    use();
+    const user = use();
     await turnUntil(() => told.length > 0);
     expect([told, upgrades]).toEqual([["lost Unreachable"], 1]);
-    pool.open();
+    user.retry();
     await turnUntil(() => told.includes("open"));
     expect(upgrades).toBe(2);
   });
@@ -185,12 +269,12 @@ describe("when no connection is to be had", () => {
   });
 
   test("a lost connection is told, and two askers open one", async () => {
-    await standing();
+    const user = await standing();
     peers[0]?.socket.destroy();
     await turnUntil(() => told.length === 2);
     expect(told).toEqual(["open", "lost ConnectionLost"]);
-    pool.open();
-    pool.open();
+    user.retry();
+    user.retry();
     await turnUntil(() => told.length === 3);
     expect([told.at(-1), upgrades]).toEqual(["open", 2]);
   });

@@ -3,11 +3,14 @@ import { KfwdError } from "../../errors.ts";
 import type { Reason } from "../core/status.ts";
 import type { Clock, PodStream, StreamHandler } from "../deps.ts";
 import { reasonOf } from "./failures.ts";
+import type { BytePipe } from "./pipe.ts";
 import { SpdyConnection } from "./spdyconnection.ts";
-import type { Upgraded } from "./upgrade.ts";
 
-/** Connections to one pod at once, those being opened included. Beyond it streams share one. */
+/** Connections to one pod that take streams at once, those being opened included. Beyond it streams share one. */
 const MAX_CONNECTIONS = 8;
+
+/** How long a stream waits for a connection: as long as a client is held for a pod. */
+const WAIT_MS = 10_000;
 
 /** How long a spare idle connection is kept after a burst. */
 const SPARE_IDLE_MS = 60_000;
@@ -17,15 +20,21 @@ export interface PoolDeps {
   readonly pod: string;
   readonly clock: Clock;
   /** @throws KfwdError, or the signal's reason. */
-  upgrade(signal: AbortSignal): Promise<Upgraded>;
+  upgrade(signal: AbortSignal): Promise<BytePipe>;
 }
 
 /** How the pool fares, told to each of its users. */
 export interface PoolEvents {
-  /** At least one connection stands. */
+  /** At least one connection takes streams. Also the answer to {@link PoolUse.retry} when one stands already. */
   onOpen(): void;
-  /** None stands and opening one failed: {@link Pool.open} tries again. */
+  /** None stands and opening one failed: {@link PoolUse.retry} tries again. */
   onLost(reason: Reason): void;
+}
+
+/** One user's part in a pool. Disposing the last closes what is idle. */
+export interface PoolUse extends Disposable {
+  /** Opens a connection unless one stands or is on its way. `onOpen` or `onLost` follows. */
+  retry(): void;
 }
 
 /** A stream that waits for a connection. */
@@ -52,28 +61,29 @@ export class Pool {
     this.#deps = deps;
   }
 
-  /** Joins the pool and sees to it that a connection stands. Disposing the last use closes what is idle. */
-  use(events: PoolEvents): Disposable {
+  /** Joins the pool and sees to it that a connection stands. */
+  use(events: PoolEvents): PoolUse {
     this.#users.add(events);
-    // Told later, like every other event, so that the user has what `use` returned.
-    if (this.#connections.size > 0) queueMicrotask(() => this.#users.has(events) && events.onOpen());
-    else this.open();
-    return { [Symbol.dispose]: () => this.#leave(events) };
+    const use = {
+      retry: () => {
+        // Told later, like every other event, so that the user has what `use` returned.
+        if (this.#usable) queueMicrotask(() => this.#users.has(events) && this.#usable && events.onOpen());
+        else this.#openFirst();
+      },
+      [Symbol.dispose]: () => this.#leave(events),
+    };
+    use.retry();
+    return use;
   }
 
   get unused(): boolean {
     return this.#users.size === 0;
   }
 
-  /** Opens a connection unless one stands or is on its way. */
-  open(): void {
-    if (this.#connections.size === 0 && this.#opening === 0) void this.#openOne();
-  }
-
   /**
    * Opens a stream on an idle connection at once, else on one that is being opened; when there can be no more, on
    * the least loaded that is not held up.
-   * @throws KfwdError when no connection can be had, or the signal's reason.
+   * @throws KfwdError when no connection can be had in time, or the signal's reason.
    */
   stream(port: number, handler: StreamHandler, signal: AbortSignal): Promise<PodStream> {
     signal.throwIfAborted();
@@ -91,17 +101,27 @@ export class Pool {
         reject: (error) => settle(() => reject(error)),
       };
       const settle = (outcome: () => void): void => {
+        this.#waiting.delete(waiting);
+        overdue[Symbol.dispose]();
         signal.removeEventListener("abort", onAbort);
         outcome();
       };
-      const onAbort = (): void => {
-        this.#waiting.delete(waiting);
-        waiting.reject(signal.reason);
-      };
+      const onAbort = (): void => waiting.reject(signal.reason);
+      const overdue = this.#deps.clock.timer(WAIT_MS, () => waiting.reject(this.#late()));
       signal.addEventListener("abort", onAbort, { once: true });
       this.#waiting.add(waiting);
-      if (this.#opening < this.#waiting.size && !this.#full) void this.#openOne();
+      this.#openForWaiting();
     });
+  }
+
+  #late(): KfwdError {
+    const pod = `pod "${this.#deps.pod}"`;
+    return new KfwdError("UNREACHABLE", `no connection to ${pod} was free within ${WAIT_MS / 1000} s`);
+  }
+
+  /** The machine slept, or the network changed: connections that do not answer are dropped at once. */
+  wake(): void {
+    for (const connection of this.#connections) void connection.prove();
   }
 
   /** The least loaded connection, for those of `more` who come besides the waiting that no opening one is for. */
@@ -111,7 +131,8 @@ export class Pool {
   }
 
   get #full(): boolean {
-    return this.#connections.size + this.#opening >= MAX_CONNECTIONS;
+    const usable = [...this.#connections].filter((connection) => connection.usable);
+    return usable.length + this.#opening >= MAX_CONNECTIONS;
   }
 
   #idle(): SpdyConnection | undefined {
@@ -127,6 +148,18 @@ export class Pool {
     return best;
   }
 
+  get #usable(): boolean {
+    return [...this.#connections].some((connection) => connection.usable);
+  }
+
+  #openFirst(): void {
+    if (!this.#usable && this.#opening === 0) void this.#openOne();
+  }
+
+  #openForWaiting(): void {
+    while (this.#opening < this.#waiting.size && !this.#full) void this.#openOne();
+  }
+
   #keepOneReady(): void {
     if (this.#users.size > 0 && this.#opening === 0 && !this.#full && !this.#idle()) void this.#openOne();
   }
@@ -134,26 +167,29 @@ export class Pool {
   async #openOne(): Promise<void> {
     this.#opening++;
     try {
-      const upgraded = await this.#deps.upgrade(this.#abort.signal);
+      const pipe = await this.#deps.upgrade(this.#abort.signal);
       this.#opening--;
-      this.#add(upgraded);
+      this.#add(pipe);
     } catch (error) {
       this.#opening--;
       this.#onOpenFailed(error);
     }
   }
 
-  #add(upgraded: Upgraded): void {
+  #add(pipe: BytePipe): void {
     if (this.unused && this.#waiting.size === 0) {
-      upgraded.socket.destroy();
+      pipe[Symbol.dispose]();
       return;
     }
-    const connection: SpdyConnection = new SpdyConnection(upgraded, this.#deps.pod, this.#deps.clock, {
+    const wasUsable = this.#usable;
+    const connection: SpdyConnection = new SpdyConnection(pipe, this.#deps.pod, this.#deps.clock, {
       onStreamEnd: () => void this.#onStreamEnd(connection),
+      onFlow: () => this.#serveWaiting(),
+      onRetire: () => this.#keepOneReady(),
       onClose: (reason) => this.#onClose(connection, reason),
     });
     this.#connections.add(connection);
-    if (this.#connections.size === 1) for (const user of this.#users) user.onOpen();
+    if (!wasUsable) for (const user of this.#users) user.onOpen();
     this.#serveWaiting();
   }
 
@@ -162,17 +198,16 @@ export class Pool {
     for (const waiting of this.#waiting) {
       const connection = this.#idle() ?? this.#shareable(0);
       if (!connection) break;
-      this.#waiting.delete(waiting);
       waiting.resolve(connection.open(waiting.port, waiting.handler));
     }
+    this.#openForWaiting();
     this.#keepOneReady();
   }
 
   #onOpenFailed(error: unknown): void {
-    if (this.#abort.signal.aborted || this.#opening > 0) return; // another attempt is on its way and will tell
+    if (this.#opening > 0) return; // another attempt is on its way and will tell
     for (const waiting of this.#waiting) waiting.reject(error);
-    this.#waiting.clear();
-    if (this.#connections.size > 0) return;
+    if (this.#usable || this.#abort.signal.aborted) return;
     const reason = reasonOf(KfwdError.from(error));
     for (const user of this.#users) user.onLost(reason);
   }
@@ -183,6 +218,7 @@ export class Pool {
     const sound = await connection.sweep();
     this.#sweeping.delete(connection);
     if (!sound) connection.retire();
+    if (!this.#connections.has(connection)) return; // it has closed meanwhile, and that was acted on
     this.#serveWaiting();
     if (this.unused) this.#closeIdle(0);
     else this.#trimLater();
@@ -190,9 +226,9 @@ export class Pool {
 
   #onClose(connection: SpdyConnection, reason: Reason): void {
     this.#connections.delete(connection);
-    if (this.#connections.size > 0 || this.#opening > 0 || this.#users.size === 0) return;
+    this.#openForWaiting();
+    if (this.#usable || this.#opening > 0) return;
     for (const user of this.#users) user.onLost(reason);
-    if (this.#waiting.size > 0) this.open();
   }
 
   #trimLater(): void {
@@ -212,7 +248,7 @@ export class Pool {
     this.#users.delete(events);
     if (!this.unused) return;
     this.#spareTimer?.[Symbol.dispose]();
-    if (this.#waiting.size === 0) this.#abort.abort();
+    if (this.#waiting.size === 0) this.#abort.abort(new KfwdError("UNREACHABLE", "the forward has moved on"));
     this.#closeIdle(0);
   }
 }

@@ -147,8 +147,8 @@ describe("a reflector", () => {
       { type: "ERROR", object: { code: 500, message: "storage is (re)initializing" } },
     ];
     rig.server.sendRaw(lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
-    await rig.becomes("synced a b");
-    expect(rig.seen).toEqual(["synced a b"]);
+    await until(() => rig.seen.length > 0);
+    expect(rig.seen[0]).toBe("synced a b");
   });
 
   test("skips and counts what it cannot read, and goes on", async () => {
@@ -201,6 +201,37 @@ describe("when the watch ends", () => {
     await rig.clock.advance(100);
     await rig.watching();
     expect(rig.now).toBe("synced a");
+    expect(rig.server.lists("pods")).toBe(1);
+  });
+
+  test("again and again with nothing but a bookmark, it backs off too", async () => {
+    await using rig = await Rig.start("a");
+    await rig.watching();
+    const bookmark = `${JSON.stringify({ type: "BOOKMARK", object: { metadata: { resourceVersion: "9" } } })}\n`;
+    rig.server.script("watch", (_, response) => response.end(bookmark), 3);
+    await rig.endWatch();
+    await rig.failed(2);
+    const before = rig.server.asked.length;
+    await rig.clock.advance(49);
+    expect(rig.server.asked.length).toBe(before);
+    await rig.clock.advance(1);
+    await rig.failed(3);
+  });
+
+  test.each([500, 504])("by an error event of %d, it lists again", async (code) => {
+    await using rig = await Rig.start("a");
+    await rig.watching();
+    const error = { type: "ERROR", object: { kind: "Status", code, message: "etcd event without a value" } };
+    rig.server.sendRaw(`${JSON.stringify(error)}\n`);
+    await rig.watching(2);
+    expect(rig.server.lists("pods")).toBe(2);
+  });
+
+  test("by an error event of 429, it goes on from the last version", async () => {
+    await using rig = await Rig.start("a");
+    await rig.watching();
+    rig.server.sendRaw(`${JSON.stringify({ type: "ERROR", object: { kind: "Status", code: 429 } })}\n`);
+    await rig.watching(2);
     expect(rig.server.lists("pods")).toBe(1);
   });
 
@@ -300,6 +331,19 @@ describe("410", () => {
     expect(server.lists("pods")).toBe(4);
   });
 
+  test("to every second page: backs off", async () => {
+    const server = await FakeApiServer.start();
+    for (let i = 0; i < 600; i++) server.put("shop", "pods", podJson(`p${i}`));
+    server.refuse("continue=", 410, 99);
+    await using rig = new Rig(server);
+    await rig.failed(2);
+    await rig.clock.advance(9_000);
+    await rig.failed(3);
+    await rig.clock.advance(5_000); // a list of just now would be younger than this
+    await until(() => rig.lines.length === 4);
+    expect(new Set(rig.lines)).toEqual(new Set(["watch lost"]));
+  });
+
   test("again and again: backs off", async () => {
     await using rig = await Rig.start("a");
     await rig.watching();
@@ -366,9 +410,22 @@ describe("trouble", () => {
     }
     await rig.watching();
     await rig.becomes("synced a");
-    expect(rig.seen).toEqual(["failing ClusterAnswer a", "synced a"]);
-    expect(rig.server.lists("pods")).toBe(1);
+    expect(rig.seen.slice(0, 2)).toEqual(["failing ClusterAnswer a", "synced a"]);
+    expect(rig.server.lists("pods")).toBe(status === 429 ? 1 : 2); // a third refusal puts the version in doubt
   });
+
+  test.each([400, 404, 422])(
+    "%d to a watch: lists again, the version may be what is wrong",
+    async (status) => {
+      await using rig = await Rig.start("a");
+      await rig.watching();
+      rig.server.refuse("watch", status);
+      await rig.endWatch();
+      await until(() => rig.server.lists("pods") === 2);
+      await rig.watching(3);
+      expect(rig.now).toBe("synced a");
+    },
+  );
 
   test("Retry-After is honoured, within a minute", async () => {
     const server = await FakeApiServer.start();
@@ -421,6 +478,67 @@ describe("trouble", () => {
     await server[Symbol.asyncDispose]();
     await until(() => other.watches === 1);
     expect([...(reflector.objects?.keys() ?? [])]).toEqual(["z"]);
+  });
+});
+
+describe("a wake", () => {
+  test.each([
+    { name: "refused", status: 403, retryAfter: undefined },
+    { name: "asked to wait", status: 429, retryAfter: "60" },
+  ])("ends the wait of one that was $name, also for a person who asks", async ({ status, retryAfter }) => {
+    const server = await FakeApiServer.start();
+    const headers = retryAfter === undefined ? {} : { "Retry-After": retryAfter };
+    server.script("pods", (_, response) => response.writeHead(status, headers).end("{}"), 2);
+    await using rig = new Rig(server);
+    await rig.failed(1);
+    rig.reflector.wake("asked");
+    expect(rig.now).toBe("syncing -"); // what it said before says nothing any more
+    await rig.failed(2);
+    expect(rig.now).toMatch(/^failing/);
+    rig.reflector.wake("slept");
+    await rig.watching();
+    expect(rig.now).toBe("synced");
+  });
+
+  test("after a sleep makes the watch anew, which may have died with nobody knowing", async () => {
+    await using rig = await Rig.start("a");
+    await rig.watching();
+    rig.seen.length = 0;
+    rig.reflector.wake("slept");
+    await rig.watching(2);
+    rig.server.put("shop", "pods", podJson("b"));
+    await rig.becomes("synced a b");
+    expect([rig.seen, rig.server.lists("pods")]).toEqual([["synced a b"], 1]);
+  });
+
+  test("after a sleep gives up a request that is under way", async () => {
+    const server = await FakeApiServer.start();
+    server.script("pods", () => {});
+    await using rig = new Rig(server);
+    await until(() => server.asked.length === 1);
+    rig.reflector.wake("slept");
+    await rig.watching();
+    expect(rig.now).toBe("synced");
+  });
+
+  test("by a person leaves a watch alone that stands", async () => {
+    await using rig = await Rig.start("a");
+    await rig.watching();
+    rig.seen.length = 0;
+    rig.reflector.wake("asked");
+    rig.server.put("shop", "pods", podJson("b"));
+    await rig.becomes("synced a b");
+    expect([rig.seen, rig.server.watched("pods")]).toEqual([["synced a b"], 1]);
+  });
+
+  test("after the end does nothing", async () => {
+    await using rig = await Rig.start("a");
+    await rig.watching();
+    await rig.reflector[Symbol.asyncDispose]();
+    const before = rig.server.asked.length;
+    rig.reflector.wake("slept");
+    await rig.clock.advance(1_000);
+    expect(rig.server.asked.length).toBe(before);
   });
 });
 

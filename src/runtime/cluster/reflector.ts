@@ -20,10 +20,16 @@ const WATCH_MIN_MS = 1_000;
 /** No server keeps us away for longer with Retry-After. */
 const RETRY_AFTER_MAX_MS = 60_000;
 
+/** After each so many refusals in a row the version is in doubt, though none of them says that it is to blame. */
+const DOUBTFUL_REFUSALS = 3;
+
 /** How a reflector fares. While failing, its objects are those of the last time it was well, if it ever was. */
 export type ReflectorState =
   | { readonly kind: "syncing" | "synced" }
   | { readonly kind: "failing"; readonly reason: Reason };
+
+/** `slept`: nothing from before is believed. `asked`: a person wants to know now, and what stands is left alone. */
+export type WakeReason = "slept" | "asked";
 
 /** What a reflector needs of the world. */
 export interface ReflectorSurroundings {
@@ -42,8 +48,10 @@ export class Reflector<T> implements AsyncDisposable {
   readonly #kind: Kind<T>;
   readonly #namespace: string;
   readonly #onChange: () => void;
-  readonly #ended = new AbortController();
   readonly #running: Promise<void>;
+  /** Its requests, or its wait for the next try; a wake ends it, and the next one begins. */
+  #round = new AbortController();
+  #stage: "working" | "waiting" | "ended" = "working";
   #state: ReflectorState = { kind: "syncing" };
   #objects: Map<string, T> | undefined;
   /** Where to go on watching; undefined: only a list can tell what there is. */
@@ -55,6 +63,8 @@ export class Reflector<T> implements AsyncDisposable {
   #wellSinceMs: number | undefined;
   /** Failures since it was last well. */
   #attempt = 0;
+  /** Refused requests since a watch last stood. */
+  #refusals = 0;
   #skipped = 0;
 
   constructor(around: ReflectorSurroundings, kind: Kind<T>, namespace: string, onChange: () => void) {
@@ -62,7 +72,7 @@ export class Reflector<T> implements AsyncDisposable {
     this.#kind = kind;
     this.#namespace = namespace;
     this.#onChange = onChange;
-    this.#running = this.#run(this.#ended.signal);
+    this.#running = this.#run();
   }
 
   get state(): ReflectorState {
@@ -79,23 +89,45 @@ export class Reflector<T> implements AsyncDisposable {
     return this.#skipped;
   }
 
+  /** Tries again now. What failed before is in doubt until then: the state says so. */
+  wake(why: WakeReason): void {
+    if (this.#stage === "ended") return;
+    this.#attempt = 0;
+    if (why === "slept" || this.#stage === "waiting") this.#round.abort();
+    if (this.#state.kind === "failing" && this.#become({ kind: "syncing" })) this.#onChange();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#ended.abort();
+    this.#stage = "ended";
+    this.#round.abort();
     await this.#running;
   }
 
-  async #run(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
+  async #run(): Promise<void> {
+    while (!this.#hasEnded) {
+      this.#round = new AbortController();
+      const { signal } = this.#round;
+      let doing: "list" | "watch" = "list";
       try {
         if (this.#server !== this.#around.rest.access.server.href) this.#version = undefined;
         this.#version ??= await this.#list(signal);
+        doing = "watch";
         await this.#watch(this.#version, signal);
       } catch (error) {
-        if (signal.aborted) return;
-        const waitMs = this.#fail(error);
-        if (waitMs > 0) await this.#around.clock.sleep(waitMs, signal).catch(() => {}); // aborted: the loop ends
+        if (!signal.aborted) await this.#pause(this.#fail(error, doing), signal);
       }
     }
+  }
+
+  get #hasEnded(): boolean {
+    return this.#stage === "ended";
+  }
+
+  async #pause(ms: number, signal: AbortSignal): Promise<void> {
+    if (ms <= 0) return;
+    this.#stage = "waiting";
+    await this.#around.clock.sleep(ms, signal).catch(() => {}); // woken, or ended
+    if (!this.#hasEnded) this.#stage = "working";
   }
 
   /** Reads all pages, replaces the objects, and returns the version they are of. */
@@ -130,26 +162,27 @@ export class Reflector<T> implements AsyncDisposable {
     const batches = await rest.watch(this.#request("watch", query), signal);
     const sinceMs = clock.now();
     this.#wellSinceMs = sinceMs;
+    this.#refusals = 0;
     if (this.#become({ kind: "synced" })) this.#onChange();
-    let came = 0;
+    let came: "nothing" | "something" = "nothing"; // bookmarks do not count: they cost the server nothing
     for await (const batch of batches) {
-      came += batch.length;
-      this.#takeAll(batch);
+      if (this.#takeAll(batch)) came = "something";
     }
-    if (came === 0 && clock.now() - sinceMs < WATCH_MIN_MS) {
+    if (came === "nothing" && clock.now() - sinceMs < WATCH_MIN_MS) {
       const { context } = rest.access;
       throw new KfwdError("CLUSTER_ANSWER", `the API server (context "${context}") ends watches at once`);
     }
   }
 
-  /** Tells once of all of them, also when one of them ends the watch. */
-  #takeAll(batch: readonly unknown[]): void {
+  /** Tells once of all of them, also when one of them ends the watch. Whether any changed the objects. */
+  #takeAll(batch: readonly unknown[]): boolean {
     let changes = 0;
     try {
       for (const event of batch) if (this.#take(event)) changes++;
     } finally {
       if (changes > 0) this.#onChange();
     }
+    return changes > 0;
   }
 
   /** Applies one event of the watch; whether it changed the objects. */
@@ -157,7 +190,11 @@ export class Reflector<T> implements AsyncDisposable {
     const parsed = WatchEvent.safeParse(event);
     if (!parsed.success) throw this.#malformed("a watch event without a type");
     const { type, object } = parsed.data;
-    if (type === "ERROR") throw statusFailure(this.#around.rest.access, 200, object, this.#call("watch"));
+    if (type === "ERROR") {
+      const failure = statusFailure(this.#around.rest.access, 200, object, this.#call("watch"));
+      if (failure.status !== 429) this.#version = undefined; // what came before it may not be all there was
+      throw failure;
+    }
     const meta = readMeta(object);
     if (meta === undefined) throw this.#malformed("a watch event without a version");
     this.#version = meta.resourceVersion;
@@ -180,13 +217,16 @@ export class Reflector<T> implements AsyncDisposable {
   }
 
   /** Takes note of a failure and says how long to wait, in milliseconds. */
-  #fail(thrown: unknown): number {
+  #fail(thrown: unknown, doing: "list" | "watch"): number {
     const { clock, random, log } = this.#around;
     const nowMs = clock.now();
     const reason = reasonOf(thrown);
-    if (mustRelist(thrown)) this.#version = undefined;
+    const isRefusal = thrown instanceof ApiRefusal && !isOfUs(thrown);
+    if (isRefusal) this.#refusals++;
+    const isDoubtful = isRefusal && this.#refusals % DOUBTFUL_REFUSALS === 0;
+    if (mustRelist(thrown) || isDoubtful) this.#version = undefined;
     // That a version has grown too old is no trouble but the course of things, unless the list is of just now.
-    const hasAged = thrown instanceof ApiRefusal && thrown.status === 410;
+    const hasAged = doing === "watch" && thrown instanceof ApiRefusal && thrown.status === 410;
     if (hasAged && nowMs - this.#listedAtMs >= DEFAULT_BACKOFF.resetAfterMs) {
       log.info("watch expired", this.#fields());
       return 0;
@@ -240,10 +280,15 @@ const Page = z.object({
 const WatchEvent = z.object({ type: z.string(), object: z.unknown() });
 
 /**
- * After an expired version (410) or an answer that could not be read, what we have may differ from what there is. Any
- * other break loses nothing: the server still knows the version we have read up to.
+ * After an answer that could not be read, what we have may differ from what there is; after any refusal of the request
+ * itself, the version in it may be what was refused: one that is too old (410), or of another etcd (400).
  */
 function mustRelist(thrown: unknown): boolean {
-  if (thrown instanceof ApiRefusal) return thrown.status === 410;
+  if (thrown instanceof ApiRefusal) return thrown.status >= 400 && thrown.status < 500 && !isOfUs(thrown);
   return !(thrown instanceof KfwdError) || thrown.code === "PROTOCOL";
+}
+
+/** Refusals that are about who we are and how often we ask, not about what we ask for. */
+function isOfUs(thrown: unknown): boolean {
+  return thrown instanceof ApiRefusal && [401, 403, 429].includes(thrown.status);
 }

@@ -181,6 +181,33 @@ describe("refusals", () => {
     expect(server.asked.length).toBe(1);
   });
 
+  test("401 whose renewal fails closes its connection", async () => {
+    const server = await FakeApiServer.start();
+    const access = accessTo(server.url);
+    await using rig = new Rig(server, {
+      ...access,
+      credentials: () =>
+        access.forgotten === 0
+          ? access.credentials(rig.signal)
+          : Promise.reject(new KfwdError("CREDENTIALS", "the plugin failed")),
+      forget: (refused) => access.forget(refused),
+    });
+    server.script("pods", (_, response) => response.writeHead(401).write("{"));
+    expect(await failure(rig.rest.get(LIST, rig.signal))).toMatchObject({ code: "CREDENTIALS" });
+    await until(() => server.connections === 0);
+  });
+
+  test("after a wake go on new connections: the kept ones may be dead without anybody knowing", async () => {
+    await using rig = await Rig.start();
+    const { server, rest, signal } = rig;
+    await rest.get(LIST, signal);
+    await settle(); // the connection is kept from here on
+    rest.wake();
+    await until(() => server.connections === 0);
+    await rest.get(LIST, signal);
+    expect(server.asked.length).toBe(2);
+  });
+
   test("carry the server's wish to be left alone", async () => {
     await using rig = await Rig.start();
     const { server, rest, signal } = rig;

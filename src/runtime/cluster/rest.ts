@@ -1,10 +1,11 @@
 /** Reads from the Kubernetes API over HTTP/1.1, on connections that are kept and shared. */
-import { Agent as HttpAgent, type IncomingMessage } from "node:http";
-import { Agent as HttpsAgent } from "node:https";
+import type { IncomingMessage } from "node:http";
 import type { Clock } from "../deps.ts";
 import type { Credentials, RenewableAccess } from "./access.ts";
+import { Connector } from "./connector.ts";
 import { exchange } from "./exchange.ts";
 import { answerFailure, deadlineFailure, dialFailure, malformedAnswer, type ApiCall } from "./failures.ts";
+import { KeptSockets } from "./keptsockets.ts";
 import { LineSplitter } from "../wire/lines.ts";
 import { Watchdog } from "./watchdog.ts";
 
@@ -20,8 +21,6 @@ const REFUSAL_MAX_BYTES = 64 * 1024;
 /** Longest line of a watch: etcd takes objects up to 1.5 MiB. */
 const LINE_MAX_BYTES = 4 * 1024 * 1024;
 
-const IDLE_CONNECTIONS_MAX = 4;
-
 /** A GET, and what it is about for the words of its failure. */
 export interface ApiRequest {
   /** Segments of the path behind the server's prefix, not yet encoded. */
@@ -34,11 +33,13 @@ export interface ApiRequest {
 export class RestClient implements Disposable {
   readonly access: RenewableAccess;
   readonly #clock: Clock;
-  /** The newest agent serves; an older one, made with other certificates, lives on until its requests have ended. */
-  #agents: { readonly tls: Credentials["tls"]; readonly agent: HttpAgent }[] = [];
+  readonly #connector: Connector;
+  /** The newest serves; an older one, of other certificates or another proxy, lives on until its requests have ended. */
+  #kept: Kept[] = [];
 
   constructor(access: RenewableAccess, clock: Clock) {
     this.access = access;
+    this.#connector = new Connector(access, clock);
     this.#clock = clock;
   }
 
@@ -61,8 +62,13 @@ export class RestClient implements Disposable {
     return this.#events(await this.#send(request, signal), signal);
   }
 
+  /** The machine slept: the next requests go on new connections, since the kept ones may be dead. */
+  wake(): void {
+    this.#kept = this.#kept.filter(({ agent }) => agent.retire());
+  }
+
   [Symbol.dispose](): void {
-    for (const { agent } of this.#agents) agent.destroy();
+    for (const { agent } of this.#kept) agent.destroy();
   }
 
   async *#events(
@@ -124,19 +130,20 @@ export class RestClient implements Disposable {
     const first = await this.#exchange(request, credentials, signal);
     if (first.statusCode !== 401) return this.#accept(request, first, signal);
     this.access.forget(credentials);
-    const renewed = await this.access.credentials(signal);
+    const renewed = await this.access.credentials(signal).catch((error: unknown) => {
+      first.destroy(); // nobody will read it
+      throw error;
+    });
     if (renewed === credentials) return this.#accept(request, first, signal);
     first.destroy();
     return this.#accept(request, await this.#exchange(request, renewed, signal), signal);
   }
 
-  #exchange(
-    request: ApiRequest,
-    { tls, headers }: Credentials,
-    signal: AbortSignal,
-  ): Promise<IncomingMessage> {
+  #exchange(request: ApiRequest, credentials: Credentials, signal: AbortSignal): Promise<IncomingMessage> {
     const { access } = this;
-    return exchange({ ...request, access, clock: this.#clock, agent: this.#agent(tls), headers }, signal);
+    const agent = this.#agent(credentials);
+    const { headers } = credentials;
+    return exchange({ ...request, access, clock: this.#clock, agent, headers }, signal);
   }
 
   async #accept(
@@ -150,22 +157,22 @@ export class RestClient implements Disposable {
     throw answerFailure(this.access, status, body, request.call, response.headers["retry-after"]);
   }
 
-  #agent(tls: Credentials["tls"]): HttpAgent {
-    const newest = this.#agents.at(-1);
-    if (newest?.tls === tls) return newest.agent;
-    this.#agents = this.#agents.filter(({ agent }) => isBusy(agent));
-    const keep = { keepAlive: true, maxFreeSockets: IDLE_CONNECTIONS_MAX, scheduling: "lifo" } as const;
-    const secure = this.access.server.protocol === "https:";
-    const agent = secure
-      ? new HttpsAgent({ ...tls, ALPNProtocols: ["http/1.1"], ...keep })
-      : new HttpAgent(keep);
-    this.#agents.push({ tls, agent });
+  #agent(credentials: Credentials): KeptSockets {
+    const { tls } = credentials;
+    const { server, proxy } = this.access;
+    const way = JSON.stringify([server.protocol, proxy]);
+    const newest = this.#kept.at(-1);
+    if (newest?.tls === tls && newest.way === way) return newest.agent;
+    this.#kept = this.#kept.filter(({ agent }) => agent.retire());
+    const agent = new KeptSockets(this.#connector, credentials);
+    this.#kept.push({ tls, way, agent });
     return agent;
   }
 }
 
-/** Whether a request is under way on it; its idle connections are closed. */
-function isBusy(agent: HttpAgent): boolean {
-  for (const socket of Object.values(agent.freeSockets).flat()) socket?.destroy();
-  return Object.keys(agent.sockets).length > 0;
+interface Kept {
+  readonly tls: Credentials["tls"];
+  /** Scheme and proxy. */
+  readonly way: string;
+  readonly agent: KeptSockets;
 }

@@ -1,6 +1,6 @@
 /** One reflector per API server and namespace for everyone who needs it. */
 import type { Kind } from "./objects.ts";
-import { Reflector, type ReflectorState, type ReflectorSurroundings } from "./reflector.ts";
+import { Reflector, type ReflectorState, type ReflectorSurroundings, type WakeReason } from "./reflector.ts";
 import type { RestClient } from "./rest.ts";
 
 /** A share of a reflector. It ends with the last share that is disposed. */
@@ -41,6 +41,15 @@ export class SharedReflectors<T> implements AsyncDisposable {
           this.#close(around.rest, namespace, reflector);
       },
     };
+  }
+
+  /** @see Reflector.wake. With `only`, those of one API server and namespace. */
+  wake(why: WakeReason, only?: { readonly rest: RestClient; readonly namespace: string }): void {
+    for (const [rest, entries] of this.#entries) {
+      for (const [namespace, { reflector }] of entries) {
+        if (only === undefined || (only.rest === rest && only.namespace === namespace)) reflector.wake(why);
+      }
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -11,15 +11,19 @@ let clock: FakeClock;
 let connection: SpdyConnection;
 let closed: Reason | undefined;
 let streamEnds: number;
+let flows: number;
 
 beforeEach(async () => {
   clock = new FakeClock();
   closed = undefined;
   streamEnds = 0;
+  flows = 0;
   const wire = await loopback();
   peer = wire.peer;
-  connection = new SpdyConnection({ socket: wire.socket, early: Buffer.alloc(0) }, "api-1", clock, {
+  connection = new SpdyConnection(wire.pipe, "api-1", clock, {
     onStreamEnd: () => streamEnds++,
+    onFlow: () => flows++,
+    onRetire: () => {},
     onClose: (reason) => (closed = reason),
   });
 });
@@ -38,7 +42,7 @@ function open(port = 80): { stream: PodStream; ears: Ears } {
 describe("a stream", () => {
   test("goes out as error SYN, its FIN, data SYN and first bytes without waiting for an answer", async () => {
     const { stream } = open(8080);
-    stream.write(Buffer.from("first"));
+    stream.write(Buffer.from("first"), 0);
     await peer.until("data 3 first");
     expect(peer.heard).toEqual(["syn 1 error 8080 0", "fin 1", "syn 3 data 8080 0", "data 3 first"]);
   });
@@ -70,6 +74,20 @@ describe("a stream", () => {
     expect(ears.heard).toEqual([]);
     await clock.advance(100);
     expect(ears.heard).toEqual(["<end>", "<done>"]);
+  });
+
+  test("what another stream holds up on the wire is waited for", async () => {
+    const { ears } = open();
+    const other = open();
+    peer.data(3, "half of the answer", true);
+    await peer.until("fin 3");
+    other.stream.pause();
+    peer.data(1, "connection reset by peer", true);
+    await clock.advance(3_000);
+    expect(ears.heard).toEqual(["half of the answer"]);
+    other.stream.resume();
+    await turnUntil(() => ears.end !== undefined);
+    expect(ears.heard).toEqual(["half of the answer", "<reset>"]);
   });
 
   test("a refused port is a refusal with words, wherever the text is cut", async () => {
@@ -117,7 +135,7 @@ describe("a stream", () => {
     const { stream } = open();
     peer.data(3, "", true);
     await peer.until("fin 3");
-    stream.write(Buffer.from("late"));
+    stream.write(Buffer.from("late"), 0);
     stream.end();
     await connection.sweep();
     expect(peer.heard.filter((line) => line.includes("late") || line === "fin 3")).toEqual(["fin 3"]);
@@ -125,7 +143,7 @@ describe("a stream", () => {
 
   test("cuts large chunks to frames of 64 KiB", async () => {
     const { stream } = open();
-    stream.write(Buffer.alloc(150_000, "a"));
+    stream.write(Buffer.alloc(150_000, "a"), 0);
     stream.end();
     await peer.until("fin 3");
     expect(
@@ -159,12 +177,13 @@ describe("back-pressure", () => {
     peer.data(7, "through");
     await turnUntil(() => other.ears.heard.length > 0);
     expect(connection.stalled).toBe(false);
+    expect(flows).toBe(1);
   });
 
   test("a full wire makes write say no, and drains to every stream", async () => {
     peer.socket.pause();
     const { stream, ears } = open();
-    while (stream.write(Buffer.alloc(1 << 20))) await settle();
+    while (stream.write(Buffer.alloc(1 << 20), 0)) await settle();
     expect(connection.stalled).toBe(true);
     peer.socket.resume();
     await turnUntil(() => ears.heard.includes("<drain>"));
@@ -173,7 +192,7 @@ describe("back-pressure", () => {
   test("a stuck upload that is given up takes its connection along: a reset would wait behind it", async () => {
     peer.socket.pause();
     const { stream } = open();
-    while (stream.write(Buffer.alloc(1 << 20))) await settle();
+    while (stream.write(Buffer.alloc(1 << 20), 0)) await settle();
     stream.abort();
     expect(closed?.message).toContain("given up");
   });
@@ -198,6 +217,28 @@ describe("the connection", () => {
     const sweep = connection.sweep();
     await turnUntil(() => peer.heard.length >= 10);
     await clock.advance(1_000);
+    expect(await sweep).toBe(false);
+  });
+
+  test("after a sleep it goes on when it answers", async () => {
+    await connection.prove();
+    expect([closed, connection.usable]).toEqual([undefined, true]);
+  });
+
+  test("after a sleep it is closed when it does not answer", async () => {
+    peer.answerPings = "none";
+    const { ears } = open();
+    const proof = connection.prove();
+    await clock.advance(2_000);
+    await proof;
+    expect(ears.heard).toEqual(["<lost>"]);
+    expect(closed?.message).toContain("after a sleep");
+  });
+
+  test("a sweep ends with the connection", async () => {
+    peer.answerPings = "none";
+    const sweep = connection.sweep();
+    connection[Symbol.dispose]();
     expect(await sweep).toBe(false);
   });
 

@@ -1,7 +1,7 @@
 /** One upgraded connection to a pod: carries stream pairs, answers and sends PINGs, knows when it is dead. */
-import type { Socket } from "node:net";
 import { KfwdError } from "../../errors.ts";
 import {
+  DATA_HEADER_BYTES,
   DATA_MAX_BYTES,
   HeaderBlockEncoder,
   RST_CANCEL,
@@ -10,12 +10,13 @@ import {
   ping,
   resetStream,
   synStream,
+  writeDataHeader,
   type SpdySink,
 } from "../wire/spdy.ts";
 import type { Reason } from "../core/status.ts";
 import type { Clock, PodStream, StreamHandler } from "../deps.ts";
+import type { BytePipe } from "./pipe.ts";
 import { SpdyStream, type Carrier } from "./podstream.ts";
-import type { Upgraded } from "./upgrade.ts";
 
 /** Every frame from the server counts as life; a PING asks for one when there was none for this long. */
 export const PING_AFTER_MS = 5_000;
@@ -29,8 +30,11 @@ const SWEEP_PINGS = 5;
 /** How long a sweep may take before the connection counts as stuck. */
 const SWEEP_DEADLINE_MS = 1_000;
 
-/** Stream ids are 31 bits; a connection this far along is replaced when it is next idle. */
-const LAST_STREAM_ID = 0x7fff0000;
+/** How long a connection may take to prove that it has outlived a sleep. */
+const PROOF_DEADLINE_MS = 2_000;
+
+/** Ids of streams and PINGs are 31 bits; a connection this far along takes no more streams. */
+const LAST_ID = 0x7fff0000;
 
 /**
  * - `open`: takes streams
@@ -43,14 +47,18 @@ type Stage = "open" | "retiring" | "closed";
 export interface ConnectionEvents {
   /** A stream ended; the connection may be idle or less loaded now. */
   onStreamEnd(): void;
+  /** It was stalled, and may be so no more. */
+  onFlow(): void;
+  /** It takes no more streams. */
+  onRetire(): void;
   /** Called once; every stream has had its `onClose` before. */
   onClose(reason: Reason): void;
 }
 
-/** Owns the socket. Disposing closes it at once and ends all streams as lost. */
+/** Owns the pipe. Disposing closes it at once and ends all streams as lost. */
 export class SpdyConnection implements Disposable {
   readonly pod: string;
-  readonly #socket: Socket;
+  readonly #pipe: BytePipe;
   readonly #clock: Clock;
   readonly #events: ConnectionEvents;
   readonly #decoder: SpdyDecoder;
@@ -58,29 +66,31 @@ export class SpdyConnection implements Disposable {
   readonly #streams = new Map<number, SpdyStream>();
   readonly #pausedBy = new Set<SpdyStream>();
   readonly #pongs = new Map<number, () => void>();
+  readonly #endSweeps = new Set<(sound: boolean) => void>();
   #stage: Stage = "open";
   #nextStreamId = 1;
   #nextRequestId = 0;
   #nextPingId = 1;
-  #corked: "no" | "thisTurn" = "no";
+  /** Whether memory of the bytes being read is still needed by a stream. */
+  #reading: "taken" | "kept" = "taken";
   #lastHeardMs: number;
+  #readingSinceMs: number;
   #keepalive: Disposable;
 
-  constructor(upgraded: Upgraded, pod: string, clock: Clock, events: ConnectionEvents) {
+  constructor(pipe: BytePipe, pod: string, clock: Clock, events: ConnectionEvents) {
     this.pod = pod;
-    this.#socket = upgraded.socket;
+    this.#pipe = pipe;
     this.#clock = clock;
     this.#events = events;
     this.#decoder = new SpdyDecoder(this.#sink());
     this.#lastHeardMs = clock.now();
+    this.#readingSinceMs = clock.now();
     this.#keepalive = clock.timer(PING_AFTER_MS, () => this.#keepAlive());
-    this.#socket.on("data", (chunk: Buffer) => this.#read(chunk));
-    this.#socket.on("drain", () => this.#onDrain());
-    this.#socket.on("error", (error) => this.#close(`connection broke (${error.message})`));
-    this.#socket.on("end", () => this.#close("the API server closed the connection"));
-    this.#socket.on("close", () => this.#close("connection closed"));
-    if (upgraded.early.length > 0) this.#read(upgraded.early);
-    this.#socket.resume();
+    pipe.start({
+      onBytes: (bytes) => this.#read(bytes),
+      onDrain: () => this.#onDrain(),
+      onClose: (why) => this.#close(why),
+    });
   }
 
   /** Streams it carries. */
@@ -89,12 +99,12 @@ export class SpdyConnection implements Disposable {
   }
 
   get usable(): boolean {
-    return this.#stage === "open" && this.#nextStreamId < LAST_STREAM_ID;
+    return this.#stage === "open" && Math.max(this.#nextStreamId, this.#nextPingId) < LAST_ID;
   }
 
   /** True while a reader or a writer holds the whole connection up: SPDY here has no flow control of its own. */
   get stalled(): boolean {
-    return this.#pausedBy.size > 0 || this.#socket.writableNeedDrain;
+    return this.#pausedBy.size > 0 || this.#pipe.congested;
   }
 
   /**
@@ -114,33 +124,44 @@ export class SpdyConnection implements Disposable {
     const stream = new SpdyStream(this.#carrier(), ids, port, handler);
     this.#streams.set(ids.error, stream);
     this.#streams.set(ids.data, stream);
-    this.#cork();
-    this.#socket.write(synStream(ids.error, block("error")));
-    this.#socket.write(dataHeader(ids.error, 0, true)); // nothing will be said on it from this side
-    this.#socket.write(synStream(ids.data, block("data")));
+    this.#pipe.gather(); // SYNs and first bytes together
+    this.#write(synStream(ids.error, block("error")));
+    this.#write(dataHeader(ids.error, 0, true)); // nothing will be said on it from this side
+    this.#write(synStream(ids.data, block("data")));
     return stream;
   }
 
   /** True when all the server's frame workers still answer; a connection that fails this must take no more streams. */
-  async sweep(): Promise<boolean> {
-    if (this.#stage !== "open") return false;
+  async sweep(deadlineMs = SWEEP_DEADLINE_MS): Promise<boolean> {
+    if (this.#stage === "closed") return false;
     return new Promise((resolve) => {
       let missing = SWEEP_PINGS;
-      const deadline = this.#clock.timer(SWEEP_DEADLINE_MS, () => resolve(false));
+      const end = (sound: boolean): void => {
+        deadline[Symbol.dispose]();
+        this.#endSweeps.delete(end);
+        resolve(sound);
+      };
+      const deadline = this.#clock.timer(deadlineMs, () => end(false));
+      this.#endSweeps.add(end);
       for (let count = 0; count < SWEEP_PINGS; count++) {
         this.#ping(() => {
-          if (--missing > 0) return;
-          deadline[Symbol.dispose]();
-          resolve(true);
+          if (--missing === 0) end(true);
         });
       }
     });
+  }
+
+  /** After a sleep or a change of network: closes it unless it answers soon, whatever TCP believes. */
+  async prove(): Promise<void> {
+    if (await this.sweep(PROOF_DEADLINE_MS)) return;
+    this.#close(`no answer within ${PROOF_DEADLINE_MS / 1000} s after a sleep`);
   }
 
   /** Takes no more streams and closes when the last one has ended. */
   retire(): void {
     if (this.#stage !== "open") return;
     this.#stage = "retiring";
+    this.#events.onRetire();
     if (this.#streams.size === 0) this.#close("retired");
   }
 
@@ -148,22 +169,26 @@ export class SpdyConnection implements Disposable {
     this.#close("closed");
   }
 
-  #read(chunk: Buffer): void {
+  #read(bytes: Buffer): "taken" | "kept" {
     this.#lastHeardMs = this.#clock.now();
+    this.#reading = "taken";
     try {
-      this.#decoder.push(chunk);
+      this.#decoder.push(bytes);
     } catch (error) {
       this.#close(KfwdError.from(error).message);
     }
+    return this.#reading;
   }
 
   #sink(): SpdySink {
     return {
-      onData: (id, part) => this.#streams.get(id)?.onData(id, part),
+      onData: (id, part) => {
+        if (this.#streams.get(id)?.onData(id, part) === "kept") this.#reading = "kept";
+      },
       onFin: (id) => this.#streams.get(id)?.onFin(id),
       onReset: (id) => this.#streams.get(id)?.onReset(id),
       onSynReply: () => {},
-      onSynStream: (id) => void this.#socket.write(resetStream(id, RST_CANCEL)), // a server opens no streams here
+      onSynStream: (id) => this.#write(resetStream(id, RST_CANCEL)), // a server opens no streams here
       onPing: (id) => this.#onPing(id),
       onGoAway: () => this.retire(),
     };
@@ -171,7 +196,7 @@ export class SpdyConnection implements Disposable {
 
   #onPing(id: number): void {
     if (id % 2 === 0) {
-      this.#socket.write(ping(id));
+      this.#write(ping(id));
       return;
     }
     const onPong = this.#pongs.get(id);
@@ -181,9 +206,9 @@ export class SpdyConnection implements Disposable {
 
   #ping(onPong: () => void): void {
     const id = this.#nextPingId;
-    this.#nextPingId = (id + 2) % 0x7fffffff;
+    this.#nextPingId += 2;
     this.#pongs.set(id, onPong);
-    this.#socket.write(ping(id));
+    this.#write(ping(id));
   }
 
   /** A reader that stalls keeps us from hearing anything, so silence counts only while we listen. */
@@ -201,51 +226,62 @@ export class SpdyConnection implements Disposable {
   #carrier(): Carrier {
     return {
       pod: this.pod,
-      send: (id, chunk) => this.#send(id, chunk),
-      sendFin: (id) => void this.#socket.write(dataHeader(id, 0, true)),
+      send: (id, chunk, headroom) => this.#send(id, chunk, headroom),
+      sendFin: (id) => this.#write(dataHeader(id, 0, true)),
       sendReset: (id) => this.#sendReset(id),
       pauseReading: (stream) => {
         this.#pausedBy.add(stream);
-        this.#socket.pause();
+        this.#pipe.pause();
       },
       resumeReading: (stream) => {
-        if (this.#pausedBy.delete(stream) && this.#pausedBy.size === 0) this.#socket.resume();
+        if (!this.#pausedBy.delete(stream) || this.#pausedBy.size > 0) return;
+        this.#readingSinceMs = this.#clock.now();
+        this.#pipe.resume();
+        this.#events.onFlow();
       },
+      readingForMs: () => (this.#pausedBy.size > 0 ? 0 : this.#clock.now() - this.#readingSinceMs),
       forget: (stream) => this.#forget(stream),
       timer: (ms, fire) => this.#clock.timer(ms, fire),
     };
   }
 
-  #send(streamId: number, chunk: Buffer): boolean {
-    this.#cork();
+  /** One write a frame: with its header in front it is encrypted as it is, without a copy. */
+  #send(streamId: number, chunk: Buffer, headroom: number): boolean {
+    const own = DATA_HEADER_BYTES + this.#pipe.headroomBytes;
+    if (headroom >= own && chunk.length <= DATA_MAX_BYTES && this.#pipe.takesAtOnce) {
+      const frame = Buffer.from(
+        chunk.buffer,
+        chunk.byteOffset - DATA_HEADER_BYTES,
+        DATA_HEADER_BYTES + chunk.length,
+      );
+      writeDataHeader(frame, 0, streamId, chunk.length);
+      return this.#pipe.write(frame, headroom - DATA_HEADER_BYTES);
+    }
     let flowing = true;
     for (let at = 0; at < chunk.length; at += DATA_MAX_BYTES) {
       const part = chunk.subarray(at, at + DATA_MAX_BYTES);
-      this.#socket.write(dataHeader(streamId, part.length, false));
-      flowing = this.#socket.write(part);
+      const room = this.#pipe.headroomBytes;
+      const copy = Buffer.allocUnsafe(own + part.length);
+      writeDataHeader(copy, room, streamId, part.length);
+      part.copy(copy, own);
+      flowing = this.#pipe.write(copy.subarray(room), room);
     }
     return flowing;
   }
 
-  #sendReset(streamId: number): void {
-    // Behind a stuck upload the RST would never arrive: only the end of the connection frees the server's side.
-    if (this.#socket.writableNeedDrain && this.load <= 1) this.#close("upload given up while it was stuck");
-    else this.#socket.write(resetStream(streamId, RST_CANCEL));
+  #write(frame: Buffer): void {
+    this.#pipe.write(frame, 0);
   }
 
-  /** Everything written in one turn of the event loop goes out as one TLS record: SYNs and first bytes together. */
-  #cork(): void {
-    if (this.#corked === "thisTurn") return;
-    this.#corked = "thisTurn";
-    this.#socket.cork();
-    process.nextTick(() => {
-      this.#corked = "no";
-      this.#socket.uncork();
-    });
+  #sendReset(streamId: number): void {
+    // Behind a stuck upload the RST would never arrive: only the end of the connection frees the server's side.
+    if (this.#pipe.congested && this.load <= 1) this.#close("upload given up while it was stuck");
+    else this.#write(resetStream(streamId, RST_CANCEL));
   }
 
   #onDrain(): void {
     for (const stream of new Set(this.#streams.values())) stream.onDrain();
+    this.#events.onFlow();
   }
 
   #forget(stream: SpdyStream): void {
@@ -260,7 +296,7 @@ export class SpdyConnection implements Disposable {
     if (this.#stage === "closed") return;
     this.#stage = "closed";
     this.#keepalive[Symbol.dispose]();
-    this.#socket.destroy();
+    this.#pipe[Symbol.dispose]();
     const reason: Reason = {
       code: "ConnectionLost",
       kind: "transient",
@@ -269,6 +305,7 @@ export class SpdyConnection implements Disposable {
     for (const stream of new Set(this.#streams.values())) stream.onLost({ kind: "lost", reason });
     this.#streams.clear();
     this.#pongs.clear();
+    for (const end of this.#endSweeps) end(false);
     this.#events.onClose(reason);
   }
 }

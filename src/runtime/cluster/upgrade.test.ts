@@ -5,7 +5,8 @@ import { FakeClock, settle, turnUntil } from "../../../test/fakes/clock.ts";
 import type { KfwdError } from "../../errors.ts";
 import type { Credentials, RenewableAccess } from "./access.ts";
 import { Dialler } from "./dial.ts";
-import { upgrade, type Upgraded } from "./upgrade.ts";
+import type { BytePipe } from "./pipe.ts";
+import { askUpgrade, type Rung } from "./upgrade.ts";
 
 /** An API server that answers each request with the next text of its script. */
 let server: Server;
@@ -53,8 +54,11 @@ function access(headers: Credentials["headers"] = {}, path = "/"): RenewableAcce
   };
 }
 
-function open(to = access(), signal = here): Promise<Upgraded> {
-  return upgrade(new Dialler(to, clock), clock, { namespace: "shop", pod: "api-1" }, signal);
+async function open(to = access(), signal = here, rung: Rung = "spdy"): Promise<BytePipe> {
+  const deps = { dialler: new Dialler(to, clock), clock };
+  const asked = await askUpgrade(deps, rung, { namespace: "shop", pod: "api-1" }, signal);
+  if (asked.kind === "refused") throw asked.error;
+  return asked.pipe;
 }
 
 function answer(status: string, body: string, headers = ""): string {
@@ -71,7 +75,7 @@ async function failure(promise: Promise<unknown>): Promise<KfwdError> {
 describe("the request", () => {
   test("is a POST for SPDY, with the credentials, one header a value", async () => {
     script = [SWITCHING];
-    const { socket } = await open(access({ Authorization: "Bearer t", "Impersonate-Group": ["a", "b"] }));
+    const pipe = await open(access({ Authorization: "Bearer t", "Impersonate-Group": ["a", "b"] }));
     expect(requests[0]?.split("\r\n")).toEqual([
       "POST /api/v1/namespaces/shop/pods/api-1/portforward HTTP/1.1",
       expect.stringMatching(/^Host: 127\.0\.0\.1:\d+$/),
@@ -85,14 +89,14 @@ describe("the request", () => {
       "",
       "",
     ]);
-    socket.destroy();
+    pipe[Symbol.dispose]();
   });
 
   test("keeps the path prefix of the server", async () => {
     script = [SWITCHING];
-    const { socket } = await open(access({}, "/k8s/clusters/c-1/"));
+    const pipe = await open(access({}, "/k8s/clusters/c-1/"));
     expect(requests[0]).toMatch(/^POST \/k8s\/clusters\/c-1\/api\/v1\/namespaces\/shop\/pods\//);
-    socket.destroy();
+    pipe[Symbol.dispose]();
   });
 
   test("cannot be split by a credential", async () => {
@@ -102,24 +106,36 @@ describe("the request", () => {
   });
 });
 
+/** What comes out of the pipe, up to its letter s. */
+function heardFirst(pipe: BytePipe): Promise<string> {
+  return new Promise<string>((resolve, reject) => {
+    let heard = "";
+    pipe.start({
+      onBytes: (bytes) => {
+        heard += String(bytes);
+        if (heard.endsWith("s")) resolve(heard);
+        return "taken";
+      },
+      onDrain: () => {},
+      onClose: (why) => reject(new Error(why)),
+    });
+  }).finally(() => pipe[Symbol.dispose]());
+}
+
 describe("the answer", () => {
   test("101 hands over the socket, with what came behind the head", async () => {
     script = [`${SWITCHING}early frames`];
-    const { socket, early } = await open();
-    expect(String(early)).toBe("early frames");
-    socket.destroy();
+    expect(await heardFirst(await open())).toBe("early frames");
   });
 
   test("may come in any pieces", async () => {
     script = [
       (socket) => {
         socket.setNoDelay(true);
-        for (const byte of SWITCHING) socket.write(byte);
+        for (const byte of `${SWITCHING}frames`) socket.write(byte);
       },
     ];
-    const { socket, early } = await open();
-    expect(early.length).toBe(0);
-    socket.destroy();
+    expect(await heardFirst(await open())).toBe("frames");
   });
 
   test.each<[string, string, string, string]>([
@@ -157,11 +173,29 @@ describe("the answer", () => {
     expect((await failure(open())).code).toBe("FORBIDDEN");
   });
 
+  test.each([
+    [
+      "chunked, on a connection that stays",
+      'Transfer-Encoding: chunked\r\n\r\n4\r\n{"me\r\n10\r\nssage":"denied"}\r\n0\r\n\r\n',
+    ],
+    ["chunked, and cut short", 'Transfer-Encoding: chunked\r\n\r\n14\r\n{"message":"denied"}\r\n'],
+    ["chunked, and not in order", "Transfer-Encoding: chunked\r\n\r\nzz\r\n"],
+    ["shorter than it says", "Content-Length: 99\r\n\r\n{"],
+  ])("a body that is %s hides no status", async (_name, rest) => {
+    script = [(socket) => void socket.write(`HTTP/1.1 403 Forbidden\r\n${rest}`)];
+    const opening = failure(open());
+    await turnUntil(() => requests.length === 1);
+    for (let turn = 0; turn < 50; turn++) await settle();
+    await clock.advance(1_000);
+    expect((await opening).code).toBe("FORBIDDEN");
+    expect(clock.pending).toBe(0);
+  });
+
   test("401 gives up the credentials and tries once more with new ones", async () => {
     script = [answer("401 Unauthorized", "{}"), SWITCHING];
-    const { socket } = await open();
+    const pipe = await open();
     expect([requests.length, forgotten.length]).toEqual([2, 1]);
-    socket.destroy();
+    pipe[Symbol.dispose]();
     script = [answer("401 Unauthorized", "{}"), answer("401 Unauthorized", "{}")];
     expect((await failure(open())).code).toBe("UNAUTHORIZED");
     expect(requests.length).toBe(4);

@@ -1,16 +1,14 @@
-/** The HTTP request that turns a socket into a port-forward connection to one pod. */
-import type { Socket } from "node:net";
+/** The HTTP requests that turn a socket into a port-forward connection to one pod. */
+import { createHash, randomBytes } from "node:crypto";
 import { KfwdError } from "../../errors.ts";
 import type { Clock } from "../deps.ts";
-import type { ApiAccess } from "./access.ts";
-import type { Dialled, Dialler } from "./dial.ts";
-import { ApiRefusal, answerFailure, deadlineFailure, dialFailure, malformedAnswer } from "./failures.ts";
-
-/** How long the API server may take to answer the request: it dials the node first. */
-const ANSWER_DEADLINE_MS = 10_000;
-
-/** Longest response head, and longest body of a refusal, that is read. */
-const ANSWER_MAX_BYTES = 64 * 1024;
+import { TUNNEL_PROTOCOL, acceptKey } from "../wire/websocket.ts";
+import type { ApiAccess, Dialled } from "./access.ts";
+import { readAnswer, readBody, type Answer, type Reading } from "./answer.ts";
+import type { Dialler } from "./dial.ts";
+import { answerFailure, dialFailure } from "./failures.ts";
+import { SocketPipe, type BytePipe } from "./pipe.ts";
+import { TunnelPipe } from "./tunnelpipe.ts";
 
 /** The pod an upgrade leads to. */
 export interface PodAddress {
@@ -18,73 +16,137 @@ export interface PodAddress {
   readonly pod: string;
 }
 
-/** An upgraded socket, paused; `early` came behind the response head and belongs in front of what follows. */
-export interface Upgraded {
-  readonly socket: Socket;
-  readonly early: Buffer;
+/**
+ * A way to ask for the bytes of SPDY/3.1. The port is not part of it: one connection serves every port of the pod.
+ * - `spdy`: the upgrade as it is, by `POST`, which needs only the verb `create`. Source: k8s.io/cri-streaming
+ *   `portforward/httpstream.go`.
+ * - `websocket`: inside binary messages, by `GET`, which needs `get`, and from Kubernetes 1.35 on `create` too. On
+ *   since 1.31. Source: KEP-4006.
+ */
+export type Rung = "spdy" | "websocket";
+
+/** What an upgrade needs. */
+export interface UpgradeDeps {
+  readonly dialler: Dialler;
+  readonly clock: Clock;
 }
 
 /**
- * Dials and upgrades to SPDY/3.1 by `POST …/portforward`, which needs only the verb `create`. The port is not part
- * of the request: one connection serves every port of the pod. Source: k8s.io/cri-streaming `portforward/httpstream.go`.
- *
- * @throws KfwdError of exit status 4, or the signal's reason.
+ * What came of asking. `by` is `server` when the API server itself refused, in a `Status`; what is not that may be the
+ * word, or the silence, of a proxy that does not let this kind of upgrade through.
  */
-export async function upgrade(
-  dialler: Dialler,
-  clock: Clock,
+export type Asked =
+  | { readonly kind: "upgraded"; readonly pipe: BytePipe }
+  | {
+      readonly kind: "refused";
+      readonly by: "server" | "unknown";
+      readonly status: number;
+      readonly error: KfwdError;
+    };
+
+/**
+ * Dials and asks for an upgrade; once more with new credentials after a 401.
+ * @throws KfwdError of exit status 4 when the server cannot be dialled, or the signal's reason.
+ */
+export async function askUpgrade(
+  { dialler, clock }: UpgradeDeps,
+  rung: Rung,
   to: PodAddress,
   signal: AbortSignal,
-): Promise<Upgraded> {
+): Promise<Asked> {
   const { access } = dialler;
   for (let tries = 1; ; tries++) {
     const dialled = await dialler.dial(signal);
-    try {
-      return await request(access, clock, to, dialled, signal);
-    } catch (thrown) {
-      dialled.socket.on("error", () => {}); // what a dead socket still has to say
-      dialled.socket.destroy();
-      signal.throwIfAborted();
-      const expired = thrown instanceof ApiRefusal && thrown.status === 401 && tries === 1;
-      if (!expired) throw dialFailure(access, thrown);
-      access.forget(dialled.credentials);
-    }
+    const asked = await ask({ access, dialled, clock, signal }, RUNGS[rung](), to);
+    if (asked.kind === "upgraded") return asked;
+    dialled.socket.on("error", () => {}); // what a dead socket still has to say
+    dialled.socket.destroy();
+    signal.throwIfAborted();
+    if (asked.status !== 401 || tries > 1) return asked;
+    access.forget(dialled.credentials);
   }
 }
 
-async function request(
-  access: ApiAccess,
-  clock: Clock,
-  to: PodAddress,
-  dialled: Dialled,
-  signal: AbortSignal,
-): Promise<Upgraded> {
-  const { socket } = dialled;
-  socket.write(requestText(access, to, dialled));
-  const answer = await readAnswer(access, socket, clock, signal);
-  if (answer.status === 101 && /spdy\/3\.1/i.test(answer.header("upgrade") ?? "")) {
-    return { socket, early: answer.rest };
-  }
-  const body = await readBody(access, socket, answer, clock, signal);
-  throw answerFailure(access, answer.status, body, {
+/** One attempt. */
+interface Asking {
+  readonly method: "GET" | "POST";
+  /** In the words of RBAC. */
+  readonly verb: "create" | "get";
+  readonly headers: readonly string[];
+  /** Whether a 101 is the one that was asked for. */
+  accepts(answer: Answer): boolean;
+  wrap(socket: SocketPipe, secure: boolean): BytePipe;
+}
+
+const RUNGS: Readonly<Record<Rung, () => Asking>> = {
+  spdy: () => ({
+    method: "POST",
     verb: "create",
-    resource: "pods/portforward",
-    namespace: to.namespace,
-    name: to.pod,
-  });
+    headers: [
+      "Connection: Upgrade",
+      "Upgrade: SPDY/3.1",
+      "X-Stream-Protocol-Version: portforward.k8s.io",
+      "Content-Length: 0",
+    ],
+    accepts: (answer) => /spdy\/3\.1/i.test(answer.header("upgrade") ?? ""),
+    wrap: (socket) => socket,
+  }),
+  websocket: () => {
+    const key = randomBytes(16).toString("base64");
+    const accept = acceptKey(key, (text) => createHash("sha1").update(text).digest());
+    return {
+      method: "GET",
+      verb: "get",
+      headers: [
+        "Connection: Upgrade",
+        "Upgrade: websocket",
+        "Sec-WebSocket-Version: 13",
+        `Sec-WebSocket-Key: ${key}`,
+        `Sec-WebSocket-Protocol: ${TUNNEL_PROTOCOL}`,
+      ],
+      accepts: (answer) =>
+        answer.header("sec-websocket-accept") === accept &&
+        answer.header("sec-websocket-protocol") === TUNNEL_PROTOCOL,
+      wrap: (socket, secure) => new TunnelPipe(socket, secure),
+    };
+  },
+};
+
+async function ask(reading: Reading, asking: Asking, to: PodAddress): Promise<Asked> {
+  const { access, dialled } = reading;
+  try {
+    dialled.socket.write(requestText(access, asking, to, dialled));
+    const answer = await readAnswer(reading);
+    if (answer.status === 101 && asking.accepts(answer)) {
+      const pipe = new SocketPipe(dialled.socket, dialled.intake, answer.rest);
+      return { kind: "upgraded", pipe: asking.wrap(pipe, access.server.protocol === "https:") };
+    }
+    const { status } = answer;
+    const body = status === 101 ? "" : await readBody(reading, answer);
+    const call = { verb: asking.verb, resource: "pods/portforward", namespace: to.namespace, name: to.pod };
+    const error = answerFailure(access, status, body, call);
+    return { kind: "refused", by: STATUS_KIND.test(body) ? "server" : "unknown", status, error };
+  } catch (thrown) {
+    return { kind: "refused", by: "unknown", status: 0, error: dialFailure(access, thrown) };
+  }
 }
 
-function requestText({ server, user }: ApiAccess, to: PodAddress, { credentials }: Dialled): string {
+/** Only an API server sends such a document. */
+const STATUS_KIND = /"kind"\s*:\s*"Status"/;
+
+function requestText(
+  { server, user }: ApiAccess,
+  { method, headers }: Asking,
+  to: PodAddress,
+  { credentials }: Dialled,
+): string {
   const prefix = server.pathname.replace(/\/+$/, "");
   const namespace = encodeURIComponent(to.namespace);
   const path = `${prefix}/api/v1/namespaces/${namespace}/pods/${encodeURIComponent(to.pod)}/portforward`;
   const lines = [
-    `POST ${path} HTTP/1.1`,
+    `${method} ${path} HTTP/1.1`,
     `Host: ${server.host}`,
-    "Connection: Upgrade",
-    "Upgrade: SPDY/3.1",
-    "X-Stream-Protocol-Version: portforward.k8s.io",
-    "Content-Length: 0",
+    ...headers,
     ...Object.entries(credentials.headers).flatMap(([name, value]) =>
       [value].flat().map((one) => `${name}: ${one}`),
     ),
@@ -94,91 +156,4 @@ function requestText({ server, user }: ApiAccess, to: PodAddress, { credentials 
     throw new KfwdError("CREDENTIALS", `the credentials of user "${user}" hold a line break`);
   }
   return `${lines.join("\r\n")}\r\n\r\n`;
-}
-
-interface Answer {
-  readonly status: number;
-  header(name: string): string | undefined;
-  /** What came behind the head. */
-  readonly rest: Buffer;
-}
-
-async function readAnswer(
-  access: ApiAccess,
-  socket: Socket,
-  clock: Clock,
-  signal: AbortSignal,
-): Promise<Answer> {
-  let read = Buffer.alloc(0);
-  let end = -1;
-  await readUntil(access, socket, clock, signal, (chunk) => {
-    read = Buffer.concat([read, chunk]);
-    end = read.indexOf("\r\n\r\n");
-    return end >= 0 || read.length > ANSWER_MAX_BYTES;
-  });
-  const [statusLine = "", ...headerLines] = read.toString("latin1", 0, Math.max(0, end)).split("\r\n");
-  const status = /^HTTP\/1\.[01] (\d{3})/.exec(statusLine)?.[1];
-  if (end < 0 || status === undefined) {
-    if (read.length === 0) throw dialFailure(access, new Error("closed without an answer"));
-    throw malformedAnswer(access, "an answer that is not HTTP");
-  }
-  const headers = new Map(headerLines.map(headerOf));
-  return { status: Number(status), header: (name) => headers.get(name), rest: read.subarray(end + 4) };
-}
-
-function headerOf(line: string): readonly [string, string] {
-  const colon = line.indexOf(":");
-  return [line.slice(0, colon).trim().toLowerCase(), line.slice(colon + 1).trim()];
-}
-
-/** The body of a refusal, as far as it says how long it is; at the end of the connection otherwise. */
-async function readBody(
-  access: ApiAccess,
-  socket: Socket,
-  answer: Answer,
-  clock: Clock,
-  signal: AbortSignal,
-): Promise<string> {
-  let body = answer.rest;
-  const wanted = Math.min(Number(answer.header("content-length") ?? ANSWER_MAX_BYTES), ANSWER_MAX_BYTES);
-  if (body.length < wanted) {
-    await readUntil(access, socket, clock, signal, (chunk) => {
-      body = Buffer.concat([body, chunk]);
-      return body.length >= wanted;
-    });
-  }
-  return body.toString("utf8", 0, wanted);
-}
-
-/** Hands chunks to `enough` until it says so, the peer ends, or the deadline passes. Leaves the socket paused. */
-function readUntil(
-  access: ApiAccess,
-  socket: Socket,
-  clock: Clock,
-  signal: AbortSignal,
-  enough: (chunk: Buffer) => boolean,
-): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const settle = (outcome: () => void): void => {
-      deadline[Symbol.dispose]();
-      signal.removeEventListener("abort", onAbort);
-      socket.off("data", onData).off("end", onEnd).off("close", onEnd).off("error", onError);
-      socket.pause();
-      outcome();
-    };
-    const onData = (chunk: Buffer): void => {
-      if (enough(chunk)) settle(resolve);
-    };
-    const onEnd = (): void => settle(resolve);
-    const onError = (error: Error): void => settle(() => reject(error));
-    const onAbort = (): void => settle(() => reject(signal.reason));
-    const deadline = clock.timer(ANSWER_DEADLINE_MS, () =>
-      settle(() =>
-        reject(deadlineFailure(access, "no answer to the port-forward request", ANSWER_DEADLINE_MS)),
-      ),
-    );
-    signal.addEventListener("abort", onAbort, { once: true });
-    socket.on("data", onData).on("end", onEnd).on("close", onEnd).on("error", onError);
-    socket.resume();
-  });
 }

@@ -1,0 +1,196 @@
+import { once } from "node:events";
+import type { AddressInfo, Socket } from "node:net";
+import { createSecureContext, createServer, type Server, type TLSSocket, type TlsOptions } from "node:tls";
+import { generate } from "selfsigned";
+import { afterEach, describe, expect, test } from "vitest";
+import { FakeClock, turnUntil } from "../../../test/fakes/clock.ts";
+import { TunnelProxy, type TunnelProxyOptions } from "../../../test/rig/tunnelproxy.ts";
+import { makeCertificates } from "../../sandbox/certificates.ts";
+import type { Credentials } from "./access.ts";
+import { Connector } from "./connector.ts";
+import { chooseProxy } from "./proxy.ts";
+
+const { ca, cert, key } = await makeCertificates();
+const client = await generate([{ name: "commonName", value: "ann" }], { keyType: "ec", algorithm: "sha256" });
+const here = new AbortController().signal;
+
+/** What a TLS server saw of one client. */
+interface Seen {
+  readonly servername: string | false | null;
+  readonly user: string | undefined;
+  readonly resumed: boolean;
+}
+
+let cleanUp: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const clean of cleanUp.toReversed()) await clean();
+  cleanUp = [];
+});
+
+class Rig {
+  readonly seen: Seen[] = [];
+  readonly #server: Server;
+  readonly clock = new FakeClock();
+  proxy: TunnelProxy | undefined;
+
+  private constructor(options: TlsOptions) {
+    this.#server = createServer({ cert, key, ALPNProtocols: ["http/1.1"], ...options }, (socket) => {
+      socket.on("error", () => {});
+      const user = socket.getPeerCertificate().subject?.CN;
+      const { servername } = socket as TLSSocket & { servername: string | false };
+      this.seen.push({ servername, user: String(user), resumed: socket.isSessionReused() });
+      socket.write("hello");
+      socket.pipe(socket);
+    });
+    this.#server.on("tlsClientError", () => {});
+  }
+
+  /** A TLS server that answers, behind a proxy. */
+  static async start(options: TlsOptions = {}, through?: TunnelProxyOptions): Promise<Rig> {
+    const rig = new Rig(options);
+    rig.#server.listen(0, "127.0.0.1");
+    await once(rig.#server, "listening");
+    cleanUp.push(async () => {
+      rig.#server.close();
+      await once(rig.#server, "close");
+    });
+    if (through) {
+      rig.proxy = await TunnelProxy.start({ hosts: { "api.invalid": "127.0.0.1" }, ...through });
+      const { proxy } = rig;
+      cleanUp.push(() => proxy[Symbol.asyncDispose]());
+    }
+    return rig;
+  }
+
+  connector(host = "127.0.0.1"): Connector {
+    const server = new URL(`https://${host}:${(this.#server.address() as AddressInfo).port}/prefix`);
+    const choice = chooseProxy({ server, proxyUrl: this.proxy?.url(), env: {} });
+    const proxy = choice.kind === "proxy" ? choice.proxy : undefined;
+    return new Connector({ context: "kt", user: "ann", server, proxy }, this.clock);
+  }
+}
+
+function credentials(tls: Credentials["tls"]): Credentials {
+  return { tls: { rejectUnauthorized: true, ...tls }, headers: {} };
+}
+
+const trusting = (more: Parameters<typeof createSecureContext>[0] = {}): Credentials["tls"] => ({
+  secureContext: createSecureContext({ ca, ...more }),
+});
+
+/** Reads the server's greeting, and what it echoes. */
+async function talk(socket: Socket): Promise<void> {
+  let read = "";
+  socket.on("data", (chunk: Buffer) => (read += String(chunk)));
+  socket.write("ping");
+  await turnUntil(() => read === "helloping");
+  socket.destroy();
+}
+
+const failed = (work: Promise<unknown>): Promise<unknown> =>
+  work.then(
+    () => expect.fail("it did not fail"),
+    (error: unknown) => error,
+  );
+
+describe.each<[string, TunnelProxyOptions | undefined]>([
+  ["directly", undefined],
+  ["through an HTTP proxy", { scheme: "http" }],
+  ["through a SOCKS5 proxy", { scheme: "socks5", login: { user: "a", password: "b" } }],
+])("%s", (_, through) => {
+  test("TLS with the cluster's authority, an address for a name", async () => {
+    const rig = await Rig.start({}, through);
+    await talk(await rig.connector().connect(credentials({ ...trusting(), servername: "" }), here));
+    expect(rig.seen).toMatchObject([{ servername: false }]);
+    expect(rig.clock.pending).toBe(0);
+    if (rig.proxy) {
+      expect(rig.proxy.asked).toHaveLength(1);
+      const { proxy } = rig;
+      await turnUntil(() => proxy.tunnels === 0); // the proxy sees the end
+    }
+  });
+
+  test("a client certificate is shown", async () => {
+    const rig = await Rig.start({ requestCert: true, rejectUnauthorized: false }, through);
+    const mine = trusting({ cert: client.cert, key: client.private });
+    await talk(await rig.connector().connect(credentials({ ...mine, servername: "" }), here));
+    expect(rig.seen).toMatchObject([{ user: "ann" }]);
+  });
+
+  test("another authority, or another name, is refused unless nothing is to be checked", async () => {
+    const rig = await Rig.start({}, through);
+    const stranger = { secureContext: createSecureContext({ ca: client.cert }) };
+    const refused = [
+      credentials({ ...stranger, servername: "" }),
+      credentials({ ...trusting(), servername: "other.test" }),
+    ];
+    const via = rig.proxy ? ` through proxy 127.0.0.1:${rig.proxy.port}` : "";
+    for (const [index, words] of ["does not trust", 'not for "other.test"'].entries()) {
+      const work = rig.connector().connect(refused[index] ?? credentials({}), here);
+      expect(await failed(work)).toMatchObject({
+        code: "UNREACHABLE",
+        message: expect.stringContaining(`(context "kt")${via}: its certificate is`) as string,
+      });
+      expect(
+        String(await failed(rig.connector().connect(refused[index] ?? credentials({}), here))),
+      ).toContain(words);
+    }
+    const insecure = { ...stranger, servername: "other.test", rejectUnauthorized: false };
+    await talk(await rig.connector().connect(credentials(insecure), here));
+  });
+
+  test("a session is resumed with the same certificates, and with no others", async () => {
+    const rig = await Rig.start({}, through);
+    const connector = rig.connector();
+    const [first, second] = [
+      credentials({ ...trusting(), servername: "" }),
+      credentials({ ...trusting(), servername: "" }),
+    ];
+    for (const each of [first, first, second]) await talk(await connector.connect(each, here));
+    expect(rig.seen.map(({ resumed }) => resumed)).toEqual([false, true, false]);
+  });
+
+  test("a signal ends it, whatever it waits for", async () => {
+    const rig = await Rig.start({}, through);
+    const why = new Error("enough");
+    const stop = new AbortController();
+    const work = failed(rig.connector().connect(credentials({ ...trusting(), servername: "" }), stop.signal));
+    stop.abort(why);
+    expect(await work).toBe(why);
+    expect(await failed(rig.connector().connect(credentials(trusting()), stop.signal))).toBe(why);
+    expect(rig.clock.pending).toBe(0);
+  });
+});
+
+test("the name of the server, or its `tls-server-name`, goes into the handshake; the proxy gets the server's", async () => {
+  const rig = await Rig.start({}, { scheme: "http" });
+  const named = credentials({ ...trusting(), servername: "localhost" });
+  await talk(await rig.connector("api.invalid").connect(named, here));
+  expect(rig.seen).toMatchObject([{ servername: "localhost" }]);
+  expect(rig.proxy?.asked[0]).toMatch(/^api\.invalid:\d+$/);
+});
+
+test("a server that is silent behind a proxy is given up as one that is silent in front", async () => {
+  const rig = await Rig.start({}, { scheme: "http" });
+  const { clock, proxy } = rig;
+  const connector = new Connector(
+    {
+      context: "kt",
+      user: "ann",
+      server: new URL(`https://127.0.0.1:${proxy?.port}`), // waits for CONNECT, and never sees it
+      proxy: {
+        scheme: "http",
+        host: "127.0.0.1",
+        port: proxy?.port ?? 0,
+        login: undefined,
+        source: "proxy-url",
+      },
+    },
+    clock,
+  );
+  const work = failed(connector.connect(credentials(trusting()), here));
+  await turnUntil(() => proxy?.tunnels === 1);
+  await turnUntil(() => clock.pending === 1);
+  while (clock.pending > 0) await clock.advance(5_000);
+  expect(String(await work)).toContain("no TLS handshake came about within 5 s");
+});
