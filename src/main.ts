@@ -1,22 +1,35 @@
 /** Composition root of the CLI: the real streams, clock and signals; argv to a command; the process's end. */
-import { homedir } from "node:os";
 import { join } from "node:path";
 import { run } from "./commands/program.ts";
 import type { Interrupt, World } from "./commands/world.ts";
 import { realClock } from "./runtime/clock.ts";
+import { homeFolder, workingFolder } from "./runtime/daemon/whereabouts.ts";
 import { Runtime } from "./runtime/index.ts";
+import type { Supervised } from "./runtime/supervised.ts";
 import { VERSION } from "./version.ts";
 
 const HANDLED: readonly Interrupt[] = ["SIGINT", "SIGTERM", "SIGHUP"];
 
+/** Tells whoever asks later why the supervisor in this process, if there is one, has ended. */
+let crashed: Supervised["crashed"] = () => Promise.resolve();
+
 const runtime = new Runtime({
   clock: realClock,
-  facts: { env: process.env, uid: process.geteuid?.(), platform: process.platform, home: homedir() },
-  cwd: process.cwd(),
+  facts: { env: process.env, uid: process.geteuid?.(), platform: process.platform, home: homeFolder() },
+  cwd: workingFolder(process.env),
   version: VERSION,
   readStdin,
   supervisorScript: join(__dirname, "..", "bin", "supervisor.js"),
-  loadSupervisor: () => import("./supervise.ts"),
+  loadSupervisor: async () => {
+    const { supervise } = await import("./supervise.ts");
+    return {
+      supervise: async (...request) => {
+        const outcome = await supervise(...request);
+        if (outcome.kind === "running") crashed = outcome.supervised.crashed;
+        return outcome;
+      },
+    };
+  },
 });
 
 const world: World = {
@@ -39,8 +52,9 @@ const world: World = {
 // A reader that has had enough (`kfwd up | head -1`) must not end the forwards.
 process.stdout.on("error", () => {});
 process.stderr.on("error", () => {});
-process.on("uncaughtException", (error) => {
+process.on("uncaughtException", async (error) => {
   process.stderr.write(`error: internal error, this is a bug in kfwd: ${error.stack ?? error.message}\n`);
+  await crashed(error);
   process.exit(70);
 });
 process.on("SIGUSR1", () => {}); // Node would open a debugger that any local user can reach
@@ -53,6 +67,7 @@ run(world, process.argv.slice(2)).then(leave, (error: unknown) => {
 /** Ends the process once what was printed is on its way: a pipe takes it later than `exit` would leave. */
 function leave(status: number): void {
   process.exitCode = status;
+  for (const signal of HANDLED) process.on(signal, () => process.exit(status)); // the command has answered already
   const streams = [process.stdout, process.stderr];
   let waiting = streams.length;
   for (const stream of streams) stream.write("", () => --waiting === 0 && process.exit(status));

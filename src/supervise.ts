@@ -2,7 +2,6 @@
  * Composition root of the supervisor: joins the real clock, cluster, sockets, lock and log. `kfwd up` runs it in its
  * own process; `kfwd up -d` starts this file as a process that outlives the shell.
  */
-import { homedir } from "node:os";
 import * as z from "zod/mini";
 import { KfwdError } from "./errors.ts";
 import { KubeCluster } from "./runtime/cluster/cluster.ts";
@@ -15,6 +14,7 @@ import { claimProject, type Ownership } from "./runtime/daemon/ownership.ts";
 import { portHolder } from "./runtime/daemon/portholder.ts";
 import { logPath, projectFiles } from "./runtime/daemon/projectfiles.ts";
 import { reportToParent } from "./runtime/daemon/startreport.ts";
+import { homeFolder } from "./runtime/daemon/whereabouts.ts";
 import { keepRecord } from "./runtime/keeprecord.ts";
 import { localNet } from "./runtime/net/listener.ts";
 import type { Supervised, SuperviseOutcome, SuperviseRequest } from "./runtime/supervised.ts";
@@ -24,6 +24,9 @@ import { VERSION } from "./version.ts";
 
 /** How long connections may go on when the process is asked to end by a signal. */
 const SIGTERM_DRAIN_MS = 5_000;
+
+/** A crashed process does not live on because its disk hangs. */
+const LAST_WORDS_MS = 2_000;
 
 /** Whoever starts a supervisor sends it forwards within this time, or it ends. */
 const FIRST_APPLY_MS = 30_000;
@@ -36,7 +39,7 @@ export async function supervise(
 ): Promise<SuperviseOutcome> {
   const clock = realClock;
   const uid = process.geteuid?.();
-  const facts = { env: process.env, uid, platform: process.platform, home: homedir() };
+  const facts = { env: process.env, uid, platform: process.platform, home: homeFolder() };
   const log = new FileLog(clock, logPath(facts, request.id));
   const world = { clock, random: Math.random, log };
   const api = new KubeApi({ ...world, env: process.env, home: facts.home, version: VERSION });
@@ -79,13 +82,19 @@ async function keep(
   const clock = realClock;
   const stop = new AbortController();
   const record = await keepRecord({ clock, log }, supervisor, (update) => ownership.update(update));
+  let tellLost: (why: string) => void = () => {};
+  const lostAsleep = new Promise<string>((resolve) => (tellLost = resolve));
   const wake = watchForWake(clock, (sleptMs) => {
     log.info("woke", { sleptMs });
     supervisor.wake();
+    ownership.check().then(
+      (why) => why !== undefined && tellLost(why),
+      () => {}, // the guard looks again
+    );
   });
   const unowned = ownership.guard(stop.signal).catch(() => new Promise<string>(() => {}));
   const idle = clock.timer(FIRST_APPLY_MS, () => supervisor.endIfIdle());
-  const ended = Promise.race([supervisor.ended, unowned]);
+  const ended = Promise.race([supervisor.ended, unowned, lostAsleep]);
   log.info("started", { pid: process.pid, version: VERSION });
   return {
     control: supervisor,
@@ -94,7 +103,8 @@ async function keep(
       const words = error instanceof Error ? (error.stack ?? error.message) : String(error);
       log.error("crashed", { error: words });
       const lastWords = words.split("\n")[0] ?? words;
-      await ownership.update({ lastWords }).catch(() => {}); // the lock may be what broke
+      const late = clock.sleep(LAST_WORDS_MS, stop.signal);
+      await Promise.race([ownership.update({ lastWords }), late]).catch(() => {}); // the lock may be what broke
     },
     [Symbol.asyncDispose]: async () => {
       stop.abort();

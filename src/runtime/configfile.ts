@@ -1,8 +1,10 @@
 /** Finds and reads forwards.yaml: the I/O that src/schema must not do. */
 import { createHash } from "node:crypto";
-import { closeSync, constants, fstatSync, openSync, readSync, realpathSync, statSync } from "node:fs";
+import { realpathSync, statSync } from "node:fs";
 import { basename, dirname, join, relative, resolve } from "node:path";
+import { errnoOf } from "../errno.ts";
 import { KfwdError } from "../errors.ts";
+import { NotAFile, readRegularFile } from "../readfile.ts";
 
 /** Looked for in each folder, in this order. */
 export const CONFIG_NAMES = ["forwards.yaml", "forwards.yml", "kfwd.yaml", "kfwd.yml"] as const;
@@ -95,28 +97,19 @@ function isThere(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false }) !== undefined;
 }
 
-/** O_NONBLOCK, because opening a FIFO would wait for a writer; a device may have no end. */
 function readBytes(path: string): Buffer {
-  let fd: number | undefined;
   try {
-    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    const stat = fstatSync(fd);
-    if (!stat.isFile())
-      throw unreadable(path, stat.isDirectory() ? "it is a folder" : "it is no regular file");
-    const bytes = Buffer.alloc(Math.min(stat.size, READ_MAX_BYTES));
-    return bytes.subarray(0, readSync(fd, bytes));
+    return readRegularFile(path, READ_MAX_BYTES);
   } catch (thrown) {
-    if (thrown instanceof KfwdError) throw thrown;
-    const errno = thrown instanceof Error && "code" in thrown ? String(thrown.code) : "";
+    if (thrown instanceof NotAFile) throw unreadable(path, thrown.message, thrown);
+    const errno = errnoOf(thrown) ?? "";
     if (errno === "ENOENT" || errno === "ENOTDIR") {
       throw new KfwdError("CONFIG_NOT_FOUND", `there is no file "${path}"`, { cause: thrown });
     }
     throw unreadable(path, errno === "EACCES" ? "permission denied" : errno, thrown);
-  } finally {
-    if (fd !== undefined) closeSync(fd);
   }
 }
 
-function unreadable(path: string, why: string, cause?: unknown): KfwdError {
+function unreadable(path: string, why: string, cause: unknown): KfwdError {
   return new KfwdError("CONFIG_UNREADABLE", `cannot read "${path}": ${why}`, { cause });
 }

@@ -91,7 +91,7 @@ export class Forward {
     if (this.#state.kind !== "failed") await this.ended; // a failed one holds nothing
   }
 
-  /** Ends every wait for a timer: the machine woke up, or the network is another. */
+  /** Ends every wait that a new try may end: the machine woke up, or a person has mended something. */
   wake(): void {
     this.#dispatch({ type: "woke" });
   }
@@ -100,17 +100,20 @@ export class Forward {
     this.#pending.push(event);
     if (this.#acting === "acting") return;
     this.#acting = "acting";
-    for (let next = this.#pending.shift(); next !== undefined; next = this.#pending.shift()) {
-      const policy = { ...DEFAULT_POLICY, random: this.#deps.random() };
-      this.#take(step(this.#state, next, this.#deps.clock.now(), policy));
+    try {
+      for (let next = this.#pending.shift(); next !== undefined; next = this.#pending.shift()) {
+        const policy = { ...DEFAULT_POLICY, random: this.#deps.random() };
+        this.#take(step(this.#state, next, this.#deps.clock.now(), policy));
+      }
+    } finally {
+      this.#acting = "idle";
     }
-    this.#acting = "idle";
   }
 
   #take({ state, effects }: Step): void {
     const before = this.#state;
     this.#state = state;
-    for (const effect of effects) this.#act(effect, before);
+    for (const effect of effects) this.#tryTo(effect, before);
     this.#setTimer(); // also when nothing changed: a timer may fire a fraction too early
     if (state === before) return;
     if (state.kind !== before.kind) this.#sinceMs = this.#deps.clock.wall();
@@ -120,10 +123,23 @@ export class Forward {
     if (state.kind === "stopped") void Promise.allSettled(this.#closing).then(this.#end);
   }
 
+  /** What throws must not keep the forward from its next event. */
+  #tryTo(effect: ForwardEffect, before: ForwardState): void {
+    try {
+      this.#act(effect, before);
+    } catch (thrown) {
+      const { reasonCode, message } = KfwdError.from(thrown);
+      this.#deps.log.error("effect failed", { forward: this.#spec.name, doing: effect.do, error: message });
+      if (effect.do !== "connect") return;
+      const reason: Reason = { code: reasonCode, kind: "transient", message };
+      this.#dispatch({ type: "lost", endpoint: effect.endpoint, reason });
+    }
+  }
+
   #act(effect: ForwardEffect, before: ForwardState): void {
     switch (effect.do) {
       case "bind":
-        void this.#bind();
+        this.#closing.push(this.#bind()); // one that ends meanwhile lets go of its port when it has it
         return;
       case "follow":
         this.#follower = this.#deps.cluster.follow(

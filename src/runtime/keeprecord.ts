@@ -19,7 +19,7 @@ export interface LockUpdate {
   }[];
 }
 
-/** Writes after each change of what is bound, until disposed. A write that fails is tried with the next change. */
+/** Writes after each change of what is bound, until disposed. A write that fails is tried with the next event. */
 export async function keepRecord(
   deps: { readonly clock: Clock; readonly log: Log },
   control: SupervisorControl,

@@ -128,6 +128,16 @@ describe("one connection", () => {
     expect(connection.attempts).toBe(4);
   });
 
+  test("a pod that refused and then went away is quoted, since no other one came", async () => {
+    const connection = new ScriptedConnection(refused);
+    const { clock, gate, outcome } = world(connection);
+    gate.open(way("a"));
+    await clock.advance(100);
+    gate.shut();
+    await clock.advance(HOLD_MS);
+    expect(outcome()).toEqual({ kind: "refused", reason: refusedReason });
+  });
+
   test("a client that leaves a young pod is not tried again", async () => {
     const connection = new ScriptedConnection(refused, done);
     const { clock, gate, outcome } = world(connection);

@@ -45,15 +45,18 @@ export interface Surroundings {
 export async function serve(connection: Connection, around: Surroundings): Promise<Outcome> {
   const { clock, gate } = around;
   const deadlineMs = clock.now() + HOLD_MS;
+  let podSaid: Reason | undefined;
   for (;;) {
     const pass = await gate.pass(deadlineMs, connection.closed);
     if (pass.kind === "refused") {
       // A client that leaves while it waits got what it wanted.
-      return pass.why === "left" ? { kind: "carried" } : refuse(connection, refusalReason(pass.why));
+      if (pass.why === "left") return { kind: "carried" };
+      return refuse(connection, (pass.why === "late" ? podSaid : undefined) ?? refusalReason(pass.why));
     }
     const trouble = await attempt(connection, pass.way, around);
     if (trouble === undefined) return { kind: "carried" };
     if (trouble.kind === "final") return trouble.outcome;
+    if (trouble.kind === "refused" && trouble.reason.kind !== "gone") podSaid = trouble.reason;
     const changed = await gate.changes(pass.way, REFUSED_GRACE_MS, connection.closed);
     const patientUntilMs =
       trouble.kind === "refused" ? Math.min(deadlineMs, pass.way.youngUntilMs) : deadlineMs;

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, test } from "vitest";
 import { settle } from "../../test/fakes/clock.ts";
 import { FakeWorld } from "../../test/fakes/world.ts";
 import type { ForwardSpec } from "../schema/spec.ts";
+import { readinessOf } from "./core/readiness.ts";
 import type { ForwardStatus, SupervisorEvent } from "./core/status.ts";
 import { HOLD_MAX } from "./serve.ts";
 import { Supervisor } from "./supervisor.ts";
@@ -133,6 +134,34 @@ describe("a forward", () => {
     expect(tunnel.retries).toBe(2);
   });
 
+  test("goes on when the machine wakes with what the cluster tells then", async () => {
+    world.cluster.says({ kind: "none", reason: { code: "Forbidden", kind: "denied", message: "may not" } });
+    await apply([spec("api", 8080)]);
+    supervisor.wake();
+    expect(world.cluster.woken).toEqual([undefined]);
+    expect((await statusOf("api")).state).toBe("resolving");
+    world.cluster.podIsReady("api-1");
+    expect((await statusOf("api")).state).toBe("connecting");
+  });
+
+  test("lives on when something it does throws, and the log has it", async () => {
+    await apply([spec("api", 8080)]);
+    world.cluster.tunnel = () => {
+      throw new Error("out of order");
+    };
+    world.cluster.podIsReady("api-1");
+    expect(world.log.lines).toContain("effect failed");
+    expect(await statusOf("api")).toMatchObject({
+      state: "waiting",
+      reason: { message: "internal error: out of order" },
+    });
+    delete (world.cluster as Partial<typeof world.cluster>).tunnel;
+    await world.clock.advance(200);
+    expect((await statusOf("api")).state).toBe("connecting");
+    world.cluster.tunnelNow.opens();
+    expect((await statusOf("api")).state).toBe("ready");
+  });
+
   test("whose port is taken fails alone, and says so", async () => {
     world.net.taken.add(8080);
     await apply([spec("api", 8080), spec("web", 8081)]);
@@ -181,6 +210,25 @@ describe("apply, again", () => {
     expect(events).toContainEqual({ type: "removed", name: "c" });
   });
 
+  test("replaces a forward that is still binding, once its port is free again", async () => {
+    world.net.slowly = true;
+    const first = supervisor.apply({
+      project: "shop",
+      config: { path: null, sha256: "" },
+      forwards: [spec("api", 8080)],
+      names: null,
+    });
+    await settle();
+    const second = apply([spec("api", 8080, { target: { kind: "svc", name: "other" } })]);
+    await settle();
+    world.net.goOn(); // the first one binds, and lets go
+    world.net.goOn(); // a second one must not be there yet
+    await settle();
+    world.net.goOn();
+    await Promise.all([first, second]);
+    expect(await statusOf("api")).toMatchObject({ state: "resolving", targetText: "svc/other:80" });
+  });
+
   test("a port that one forward gives up can be another's in the same step", async () => {
     await apply([spec("a", 1)]);
     await apply([spec("b", 1)]);
@@ -218,6 +266,64 @@ describe("apply, again", () => {
     await apply([spec("a", 1)]);
     await expect(apply([spec("b", 2), spec("c", 3, { context: "unknown" })])).rejects.toThrow("not found");
     expect([...world.net.bound.keys()]).toEqual([1]);
+  });
+});
+
+describe("apply, after something was mended", () => {
+  const forbidden = { code: "Forbidden", kind: "denied", message: "may not" } as const;
+
+  test("tries a tunnel again that the cluster refused, and `stuck` is said of the new try alone", async () => {
+    await readyForward();
+    const tunnel = world.cluster.tunnelNow;
+    tunnel.breaks("denied");
+    expect(await verdict()).toBe("stuck");
+    expect(await apply([spec("api", 8080)])).toEqual(["keep api"]);
+    expect([tunnel.retries, await verdict()]).toEqual([1, "pending"]);
+    tunnel.breaks("denied");
+    expect(await verdict()).toBe("stuck");
+  });
+
+  test("has the cluster's lists tried again of the places it touches, and waits for what they say", async () => {
+    world.cluster.says({ kind: "none", reason: forbidden });
+    await apply([spec("api", 8080), spec("web", 8081, { namespace: "team" })]);
+    expect(await verdict()).toBe("stuck");
+    await apply([spec("api", 8080), spec("web", 8081, { namespace: "team" })], ["api"]);
+    expect(world.cluster.woken.map((place) => place?.namespace)).toEqual(["default"]);
+    expect((await statusOf("api")).state).toBe("resolving");
+    expect((await statusOf("web")).state).toBe("waiting");
+    expect(await verdict()).toBe("pending");
+    world.cluster.says({ kind: "none", reason: forbidden });
+    expect(await verdict()).toBe("stuck");
+  });
+
+  async function verdict(): Promise<string> {
+    return readinessOf((await supervisor.status()).entries).verdict;
+  }
+});
+
+describe("which text of the file runs", () => {
+  const applyText = (sha256: string, forwards: readonly ForwardSpec[], names: readonly string[] | null) =>
+    supervisor.apply({ project: "shop", config: { path: "/shop/forwards.yaml", sha256 }, forwards, names });
+  const shaOf = async (): Promise<string> => (await supervisor.status()).config.sha256;
+
+  test("is that of the last apply, when the forwards it left alone are in it as they run", async () => {
+    await applyText("one", [spec("a", 1), spec("b", 2)], null);
+    await applyText("two", [spec("a", 11), spec("b", 2)], ["a"]);
+    expect(await shaOf()).toBe("two");
+    await supervisor.stop({ names: ["b"], drainMs: 0 });
+    await applyText("three", [spec("a", 11), spec("b", 22)], ["a"]);
+    expect(await shaOf()).toBe("three"); // b does not run
+  });
+
+  test.each([
+    { name: "changed", forwards: [spec("a", 11), spec("b", 22)] },
+    { name: "left the file", forwards: [spec("a", 11)] },
+  ])("is none when a forward that was left alone has $name", async ({ forwards }) => {
+    await applyText("one", [spec("a", 1), spec("b", 2)], null);
+    await applyText("two", forwards, ["a"]);
+    expect(await shaOf()).toBe("");
+    await applyText("two", forwards, null);
+    expect(await shaOf()).toBe("two");
   });
 });
 

@@ -1,7 +1,7 @@
 /** Keeps a project's forwards: makes them what the file says, tells how they are, ends them. */
 import type { ForwardSpec } from "../schema/spec.ts";
 import { KfwdError } from "../errors.ts";
-import { plan } from "./core/plan.ts";
+import { plan, type Change } from "./core/plan.ts";
 import type { ForwardStatus, StatusReport, SupervisorEvent } from "./core/status.ts";
 import type {
   ApplyRequest,
@@ -31,6 +31,8 @@ export class Supervisor implements SupervisorControl {
   readonly #self: SupervisorSelf;
   readonly #listeners = new Set<(event: SupervisorEvent) => void>();
   #forwards = new Map<string, Forward>();
+  /** As the file had each forward when it was applied, before its context was filled in. */
+  readonly #texts = new Map<string, ForwardSpec>();
   #project = "";
   #config: StatusReport["config"] = { path: null, sha256: "" };
   #turn: Promise<unknown> = Promise.resolve();
@@ -78,8 +80,9 @@ export class Supervisor implements SupervisorControl {
     });
   }
 
-  /** The machine woke up, or the network is another: every wait for a timer ends. */
+  /** The machine woke up: every wait ends, and what may have died in its sleep is tried. */
   wake(): void {
+    this.#deps.cluster.wake();
     for (const forward of this.#forwards.values()) forward.wake();
   }
 
@@ -100,7 +103,6 @@ export class Supervisor implements SupervisorControl {
 
     // Nothing can fail from here on but single forwards, and they tell so in their status.
     this.#project = request.project;
-    this.#config = request.config;
     const leaving = changes.filter(({ action }) => action !== "keep" && action !== "update");
     await this.#end(
       leaving.map(({ name }) => name),
@@ -122,8 +124,31 @@ export class Supervisor implements SupervisorControl {
         case "keep":
       }
     }
+    for (const spec of chosen) this.#texts.set(spec.name, spec);
+    const matches = this.#matches(request);
+    this.#config = matches ? request.config : { ...request.config, sha256: "" };
     this.#sort(request.forwards);
+    this.#wakeKept(changes);
     return { changes: changes.map(({ name, action }) => ({ name, action })) };
+  }
+
+  /** Whether all that runs is as the file says, also what was left alone. */
+  #matches({ forwards, names }: ApplyRequest): boolean {
+    if (names === null) return true;
+    const texts = [...this.#texts].filter(([name]) => this.#forwards.has(name));
+    const running = new Map(texts.map(([name, spec]) => [name, { spec, stage: "ready" as const }]));
+    return plan(running, forwards, null).every(({ action }) => action === "keep" || action === "start");
+  }
+
+  /** Whoever applies a file again may have logged in, or been given a right: what was refused is tried again. */
+  #wakeKept(changes: readonly Change[]): void {
+    const kept = changes
+      .filter(({ action }) => action === "keep" || action === "update")
+      .map(({ name }) => this.#forwards.get(name))
+      .filter((forward) => forward !== undefined);
+    const places = new Map(kept.map(({ place }) => [JSON.stringify(place), place]));
+    for (const place of places.values()) this.#deps.cluster.wake(place);
+    for (const forward of kept) forward.wake();
   }
 
   #start(spec: ForwardSpec, pinned: ReadonlyMap<string, Pinned>): void {
@@ -164,6 +189,7 @@ export class Supervisor implements SupervisorControl {
 
   #remove(name: string): void {
     this.#forwards.delete(name);
+    this.#texts.delete(name);
     this.#tell({ type: "removed", name });
   }
 

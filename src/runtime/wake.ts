@@ -1,9 +1,13 @@
-/** Notices that the machine slept: while it does, the wall clock goes on and the monotonic one stands still. */
+/**
+ * Notices that the machine slept. Where the monotonic clock stands still meanwhile (Linux), the wall clock tells; where
+ * it runs on (macOS, Windows), the look itself comes late.
+ */
 import type { Clock } from "./deps.ts";
 
-const LOOK_MS = 5_000;
+/** Often, since forwards shall be back five seconds after the machine. */
+export const LOOK_MS = 2_000;
 
-/** A smaller jump is the wall clock being set, or a busy machine. */
+/** A smaller delay is the wall clock being set, or a busy machine. */
 const GAP_MS = 5_000;
 
 /** Calls `onWake` with the length of each sleep, in milliseconds, until disposed. */
@@ -14,7 +18,7 @@ export function watchForWake(clock: Clock, onWake: (sleptMs: number) => void): D
   return { [Symbol.dispose]: () => timer[Symbol.dispose]() };
 
   function look(): void {
-    const sleptMs = clock.wall() - lastWallMs - (clock.now() - lastMs);
+    const sleptMs = Math.max(clock.wall() - lastWallMs, clock.now() - lastMs) - LOOK_MS;
     lastMs = clock.now();
     lastWallMs = clock.wall();
     timer = clock.timer(LOOK_MS, look);

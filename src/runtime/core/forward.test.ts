@@ -93,6 +93,13 @@ describe("each state answers each event that moves it", () => {
     ],
     ["woke", backingOff, { type: "woke" }, { kind: "connecting" }, connectTo(a)],
     ["woke without a retry", waitingForPods, { type: "woke" }, { kind: "waiting" }, []],
+    [
+      "woke while refused",
+      { ...waitingForPods, reason: denied },
+      { type: "woke" },
+      { kind: "resolving" },
+      [],
+    ],
     ["opened by another", backingOff, { type: "opened", endpoint: a }, { kind: "ready", attempt: 3 }, []],
     ["stop", ready, { type: "stop", drainMs: 5_000 }, { kind: "stopping" }, [{ do: "close" }]],
     [

@@ -46,7 +46,10 @@ export type ForwardEvent =
   | { readonly type: "none"; readonly reason: Reason }
   | { readonly type: "opened"; readonly endpoint: Endpoint }
   | { readonly type: "lost"; readonly endpoint: Endpoint; readonly reason: Reason }
-  /** The machine slept or the network changed: whatever waits for a timer is worth a try now. */
+  /**
+   * The machine slept, or a person has mended something: whatever waits is worth a try now, and a refusal from before
+   * says nothing any more. Whoever sends it sees to it that the cluster tells anew what it refuses.
+   */
   | { readonly type: "woke" }
   /** The time of {@link wakeAt} has come. */
   | { readonly type: "tick" }
@@ -107,9 +110,9 @@ export function step(state: ForwardState, event: ForwardEvent, nowMs: number, po
     case "lost":
       return lost(state, event.endpoint, event.reason, nowMs, policy);
     case "woke":
-      return state.kind === "waiting" && state.retry
-        ? connect(state.retry.endpoint, state.attempt)
-        : stay(state);
+      if (state.kind !== "waiting") return stay(state);
+      if (state.retry) return connect(state.retry.endpoint, state.attempt);
+      return state.reason.kind === "denied" ? { state: { kind: "resolving" }, effects: [] } : stay(state);
     case "tick":
       if (state.kind !== "waiting" || !state.retry || nowMs < state.retry.atMs) return stay(state);
       return connect(state.retry.endpoint, state.attempt);

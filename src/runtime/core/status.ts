@@ -122,7 +122,7 @@ export interface StatusReport {
   readonly config: {
     /** Absolute path of the file, symlinks resolved; null when it came from standard input. */
     readonly path: string | null;
-    /** SHA-256 of the file's bytes when it was last applied, in hex. */
+    /** SHA-256 of the file's bytes when it was last applied, in hex; empty while forwards of an older text run too. */
     readonly sha256: string;
   };
   /** In the order of the file. */

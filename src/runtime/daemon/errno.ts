@@ -1,11 +1,5 @@
-/** What the file system says, and how people say it. */
-
-/** The errno name of what was thrown: `ENOENT`. */
-export function errnoOf(thrown: unknown): string | undefined {
-  return thrown instanceof Error && "code" in thrown && typeof thrown.code === "string"
-    ? thrown.code
-    : undefined;
-}
+/** What the file system says, as people say it. */
+import { errnoOf } from "../../errno.ts";
 
 /** Why a file or folder could not be used, to stand after a colon. */
 export function fileTrouble(thrown: unknown): string {

@@ -5,7 +5,7 @@ import type { Clock } from "../deps.ts";
 import { helloAnswer, PROTOCOL, type HelloAnswer } from "../wire/control.ts";
 import type { LockRecord } from "../wire/lockrecord.ts";
 import { ControlChannel } from "./channel.ts";
-import { errnoOf } from "./errno.ts";
+import { errnoOf } from "../../errno.ts";
 import { isProof, newChallenge, prove } from "./proof.ts";
 import { SOCKET_PATH_MAX_BYTES } from "./projectfiles.ts";
 

@@ -2,7 +2,7 @@
 import { readFileSync, readlinkSync } from "node:fs";
 import { hostname } from "node:os";
 import type { ProcessIdentity } from "../wire/lockrecord.ts";
-import { errnoOf } from "./errno.ts";
+import { errnoOf } from "../../errno.ts";
 
 /** Who this process is. Facts that the platform does not give are null. */
 export function ownIdentity(): ProcessIdentity {

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, statSync, symlinkSync, writeFileSync } from "nod
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { tempFolder } from "../../../test/fakes/lockfolder.ts";
-import { errnoOf } from "./errno.ts";
+import { errnoOf } from "../../errno.ts";
 import { makeFolder } from "./makefolder.ts";
 
 function errnoOfMaking(path: string): string | undefined {

@@ -1,7 +1,7 @@
 /** Makes folders that only this user can use. */
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
-import { errnoOf } from "./errno.ts";
+import { errnoOf } from "../../errno.ts";
 
 /**
  * Makes a folder, mode 0700, and the parents it lacks; whatever is there already stays as it is. Not by mkdir's
@@ -12,7 +12,7 @@ import { errnoOf } from "./errno.ts";
 export function makeFolder(path: string): void {
   if (tryToMake(path) === "made") return;
   makeFolder(dirname(path));
-  if (tryToMake(path) === "noParent") mkdirSync(path); // says why
+  if (tryToMake(path) === "noParent") mkdirSync(path, { mode: 0o700 }); // says why
 }
 
 function tryToMake(path: string): "made" | "noParent" {

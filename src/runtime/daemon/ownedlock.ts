@@ -43,7 +43,8 @@ export class OwnedLock implements AsyncDisposable {
   }
 
   /**
-   * Changes what the lock says. When it cannot be written the old text stands, and the next call writes all changes.
+   * Changes what the lock says. When it cannot be written the old text stands until another update can be, which
+   * writes this one too.
    * @throws KfwdError `RUNTIME_FOLDER`; `LOCK_TAKEN` when it is ours no more.
    */
   update(patch: LockPatch): Promise<void> {

@@ -2,7 +2,8 @@
 import { lstatSync, statSync } from "node:fs";
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import { KfwdError } from "../../errors.ts";
-import { errnoOf, fileTrouble } from "./errno.ts";
+import { errnoOf } from "../../errno.ts";
+import { fileTrouble } from "./errno.ts";
 import { makeFolder } from "./makefolder.ts";
 
 /** What the places depend on. The macOS and Windows ways are written from documentation and were never run. */

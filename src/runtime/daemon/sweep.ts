@@ -2,7 +2,7 @@
 import { readdirSync } from "node:fs";
 import { connect } from "node:net";
 import { basename, dirname, join } from "node:path";
-import { errnoOf } from "./errno.ts";
+import { errnoOf } from "../../errno.ts";
 import { sameProcess } from "./identity.ts";
 import type { LockDeps } from "./inspect.ts";
 import type { ProjectFiles } from "./projectfiles.ts";

@@ -264,6 +264,21 @@ describe("a stream that took nothing", () => {
   });
 });
 
+test("a client that pauses for minutes gets the whole answer", async () => {
+  const { stream, ended } = await carry();
+  client.pause();
+  const answer = Buffer.alloc(16 << 20, "a");
+  stream.handler.onData(answer);
+  stream.handler.onEnd();
+  stream.handler.onClose({ kind: "done" });
+  await ended;
+  await clock.advance(120_000);
+  let received = 0;
+  client.on("data", (chunk: Buffer) => (received += chunk.length)).resume();
+  await once(client, "end");
+  expect(received).toBe(answer.length);
+});
+
 test("reset reaches the client as a reset, not as an end", async () => {
   connection.reset();
   const [error] = (await once(client, "error")) as [NodeJS.ErrnoException];

@@ -2,6 +2,7 @@
 import type { Socket } from "node:net";
 import type { CarryEnd, Clock, Connection, PodStream, StreamEnd, StreamHandler } from "../deps.ts";
 import type { ClientEnds, SocketAddress } from "./clientend.ts";
+import { readInto } from "./clientsocket.ts";
 
 /** How much of a client's first bytes is read ahead, and kept so that a refused stream can be tried again. */
 const KEEP_MAX_BYTES = 64 * 1024;
@@ -42,11 +43,11 @@ export class ClientConnection implements Connection {
   #finTimer: Disposable | undefined;
   #lastAnswerMs = 0;
 
-  constructor(socket: Socket, clock: Clock, clientEnds: ClientEnds) {
+  constructor(accepted: Socket, clock: Clock, clientEnds: ClientEnds) {
+    const socket = readInto(accepted, (chunk, headroom) => this.#onClientData(chunk, headroom));
     this.#socket = socket;
     this.#clock = clock;
     this.#clientEnds = clientEnds;
-    socket.on("data", (chunk: Buffer) => this.#onClientData(chunk));
     socket.on("end", () => this.#onClientEnd());
     socket.on("drain", () => this.#stage.kind === "carried" && this.#stage.stream.resume());
     socket.on("error", () => {}); // "close" follows and says all we need
@@ -87,6 +88,7 @@ export class ClientConnection implements Connection {
         this.#lastAnswerMs = this.#clock.now();
         this.#traffic.bytesIn += chunk.length;
         if (!this.#socket.write(chunk) && this.#stage.kind === "carried") this.#stage.stream.pause();
+        return this.#socket.writableLength > 0 ? "kept" : "taken";
       },
       onEnd: () => {
         this.#kept = undefined;
@@ -100,17 +102,17 @@ export class ClientConnection implements Connection {
   }
 
   #sendKept(stream: PodStream): void {
-    for (const chunk of this.#kept ?? []) stream.write(chunk);
+    for (const chunk of this.#kept ?? []) stream.write(chunk, 0);
     this.#traffic.bytesOut += this.#keptBytes;
     if (this.#clientEnd === "ended") void this.#holdFin();
     else this.#socket.resume();
   }
 
-  #onClientData(chunk: Buffer): void {
-    if (this.#kept) this.#keep(chunk);
+  #onClientData(chunk: Buffer, headroom: number): void {
+    if (this.#kept) this.#keep(headroom > 0 ? Buffer.from(chunk) : chunk);
     if (this.#stage.kind === "carried") {
       this.#traffic.bytesOut += chunk.length;
-      if (!this.#stage.stream.write(chunk)) this.#socket.pause();
+      if (!this.#stage.stream.write(chunk, headroom)) this.#socket.pause();
     } else if (this.#stage.kind === "kept" && this.#keptBytes >= KEEP_MAX_BYTES) {
       this.#socket.pause();
     }
@@ -190,9 +192,15 @@ export class ClientConnection implements Connection {
 
   /** Destroying a socket with unread bytes would reset it, and the client would lose the tail of its answer. */
   #closeGently(): void {
-    this.#socket.end();
-    this.#socket.resume();
-    const overdue = this.#clock.timer(CLOSE_LINGER_MS, () => this.#socket.destroy());
-    this.#socket.once("close", () => overdue[Symbol.dispose]());
+    const socket = this.#socket;
+    let overdue: Disposable | undefined;
+    socket.end();
+    socket.resume();
+    const onDelivered = (): void => {
+      overdue = this.#clock.timer(CLOSE_LINGER_MS, () => socket.destroy());
+    };
+    if (socket.writableFinished) onDelivered();
+    else socket.once("finish", onDelivered); // for as long as the client reads on
+    socket.once("close", () => overdue?.[Symbol.dispose]());
   }
 }

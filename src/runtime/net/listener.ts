@@ -1,5 +1,6 @@
 /** Binds local ports and hands out the clients that come. */
 import { createServer, connect, type AddressInfo, type Server } from "node:net";
+import { errnoOf } from "../../errno.ts";
 import { KfwdError } from "../../errors.ts";
 import type { LocalAddress } from "../core/status.ts";
 import type { Clock, Connection, Listener, Net } from "../deps.ts";
@@ -134,12 +135,6 @@ function portOf(server: Server): number {
 function isMissingFamily(thrown: unknown): boolean {
   const errno = errnoOf(thrown);
   return errno === "EADDRNOTAVAIL" || errno === "EAFNOSUPPORT";
-}
-
-function errnoOf(thrown: unknown): string | undefined {
-  return thrown instanceof Error && "code" in thrown && typeof thrown.code === "string"
-    ? thrown.code
-    : undefined;
 }
 
 async function explain(deps: NetDeps, request: Request, thrown: unknown): Promise<KfwdError> {
