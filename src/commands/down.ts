@@ -4,6 +4,7 @@ import { parseDuration } from "./duration.ts";
 import { Output } from "./output.ts";
 import { chooseNames, chosenFile, chosenName } from "./plan.ts";
 import { durationText } from "./render/forward.ts";
+import { showStop } from "./render/stopview.ts";
 import { INTERRUPTED, type Interrupt, type SharedFlags, type World } from "./world.ts";
 
 export interface DownFlags extends SharedFlags {
@@ -30,6 +31,8 @@ export async function down(world: World, names: readonly string[], flags: DownFl
       );
     }
     if (names.length > 0 && state.kind === "alive") return await stopSome(around, state, names);
+    // It cannot be asked to stop some, and a signal would end the others too.
+    if (names.length > 0 && state.kind === "unresponsive") throw world.runtime.trouble(project, state);
     return await stopAll(around, project, state);
   } catch (thrown) {
     if (!interrupt.signal.aborted) throw thrown;
@@ -61,7 +64,8 @@ async function stopSome(
       names,
       entries.map(({ name }) => name),
     );
-    const { stopped } = await client.stop({ names: chosen, drainMs: around.drainMs });
+    const stopping = client.stop({ names: chosen, drainMs: around.drainMs });
+    const { stopped } = await watched(around, chosen.length, stopping);
     return done(around, stopped, stoppedText(stopped.length));
   } finally {
     await client[Symbol.asyncDispose]();
@@ -71,12 +75,14 @@ async function stopSome(
 async function stopAll(around: Surroundings, project: Project, state: LockState): Promise<number> {
   const { world, out, flags, drainMs, signal } = around;
   const startedAtMs = world.clock.now();
-  const ended = await world.runtime.terminate(project, state, {
+  const ending = world.runtime.terminate(project, state, {
     drainMs,
     manner: flags.force ? "force" : "ask",
     onStep: (step) => out.note(`the supervisor does not answer: sent ${step}`),
     signal,
   });
+  const ended =
+    state.kind === "alive" ? await watched(around, state.record.forwards.length, ending) : await ending;
   const took = durationText(world.clock.now() - startedAtMs);
   const stopped = "record" in ended ? ended.record.forwards.map(({ name }) => name) : [];
   switch (ended.kind) {
@@ -88,6 +94,18 @@ async function stopAll(around: Surroundings, project: Project, state: LockState)
     case "reaped":
       return done(around, [], `nothing was running any more; removed the lock of pid ${ended.record.pid}`);
   }
+}
+
+/** On a terminal says what is waited for. */
+function watched<T>(
+  { world, out, drainMs }: Surroundings,
+  forwards: number,
+  stopping: Promise<T>,
+): Promise<T> {
+  if (out.progress !== "terminal") return stopping;
+  const what = forwards === 1 ? "1 forward" : `${forwards} forwards`;
+  const title = `stopping ${what}: open connections may go on for ${durationText(drainMs)}`;
+  return showStop(out.stderr, title, world.clock, stopping);
 }
 
 function stoppedText(count: number): string {

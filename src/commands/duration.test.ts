@@ -9,6 +9,7 @@ test.each([
   ["1m30s", 90_000],
   ["500ms", 500],
   ["2h", 7_200_000],
+  ["576h", 2_073_600_000],
 ])("%s is %d ms", (text, ms) => {
   expect(parseDuration(text, "--timeout")).toBe(ms);
 });
@@ -21,3 +22,7 @@ test.each(["", "s", "5x", "-1", "1m 30s", "1e3", "NaN", "5s!", "ms500"])(
     );
   },
 );
+
+test.each(["577h", "9".repeat(400), "2073601"])("%s is refused: no timer takes that long", (text) => {
+  expect(() => parseDuration(text, "--timeout")).toThrow(/of --timeout is longer than 24 days$/);
+});

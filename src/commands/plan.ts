@@ -1,9 +1,10 @@
 /** Reads the file for a command, and says what is wrong with it. */
 import { KfwdError } from "../errors.ts";
-import { formatDiagnostic, type Diagnostic } from "../schema/diagnostic.ts";
+import { formatDiagnostics, type Diagnostic, type FrameLine } from "../schema/diagnostic.ts";
 import { suggestFrom } from "../suggest.ts";
 import type { UpPlan } from "../runtime/index.ts";
 import type { Output } from "./output.ts";
+import { paintFrameLine } from "./render/errortext.ts";
 import type { ClusterFlags, SharedFlags, World } from "./world.ts";
 
 /** The file as a plan; undefined when it is not fit for use, which has been said then (exit status 2). */
@@ -43,13 +44,14 @@ export function chooseNames(wanted: readonly string[], known: readonly string[])
 }
 
 function tell(found: readonly Diagnostic[], more: number, text: string, out: Output): void {
-  for (const diagnostic of found) {
-    if (out.progress === "json") out.stderr.write(`${diagnosticJson(diagnostic)}\n`);
-    else if (out.progress !== "quiet" || diagnostic.severity === "error") {
-      out.stderr.write(`${formatDiagnostic(diagnostic, text)}\n`);
-    }
+  if (out.progress === "json") {
+    for (const diagnostic of found) out.stderr.write(`${diagnosticJson(diagnostic)}\n`);
+    return;
   }
-  if (more > 0 && out.progress !== "json") out.stderr.write(`and ${more} more\n`);
+  const told = out.progress === "quiet" ? found.filter(({ severity }) => severity === "error") : found;
+  if (told.length === 0) return;
+  const paint = (line: FrameLine): string => paintFrameLine(line, out.notePaint);
+  out.stderr.write(`${formatDiagnostics(told, more, text, paint)}\n`);
 }
 
 function diagnosticJson({ severity, code, message, hint, file, line, column }: Diagnostic): string {

@@ -45,6 +45,7 @@ function build(world: World, outcome: { exit: number }): Command {
     .enablePositionalOptions()
     .addHelpText("after", EXIT_STATUSES)
     .exitOverride()
+    .showSuggestionAfterError(false) // `usageError` has its own
     .configureOutput({
       writeOut: (text) => void world.stdout.write(text),
       writeErr: (text) => void world.stderr.write(text),

@@ -1,5 +1,6 @@
 /** `kfwd status`: how the forwards are, from any shell. */
 import { KfwdError } from "../errors.ts";
+import { visible } from "../printable.ts";
 import {
   readinessOf,
   type LockRecord,
@@ -39,7 +40,8 @@ export async function status(world: World, wanted: readonly string[], flags: Sha
   } else {
     const look = { width: out.dataWidth, paint: out.dataPaint, nowMs: world.clock.wall() };
     out.data(statusTable(entries, look));
-    if (configChanged) out.note(`${report.config.path} has changed since; \`kfwd up\` makes it so`);
+    if (configChanged)
+      out.note(`${visible(report.config.path ?? "")} has changed since; \`kfwd up\` makes it so`);
   }
   return readinessOf(entries).exit === 0 ? 0 : 1;
 }

@@ -61,6 +61,9 @@ export async function up(world: World, wanted: readonly string[], flags: UpFlags
       exit,
       interrupts,
     });
+  } catch (thrown) {
+    if (interrupt.signal.aborted) return interrupted(interrupt.signal);
+    throw thrown;
   } finally {
     await session[Symbol.asyncDispose]();
     interrupts?.[Symbol.dispose](); // not before: one Ctrl-C too many would leave the lock behind

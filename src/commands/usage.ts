@@ -14,8 +14,8 @@ export function usageError(
   const command = name === undefined ? undefined : findCommand(program, name);
   const help = command === undefined ? "kfwd help" : `kfwd help ${command.name()}`;
   const fail = (message: string, hint = help): KfwdError => new KfwdError("USAGE", message, { hint });
-  const [sentence = ""] = thrown.message.split("\n");
-  const quoted = /'(.*)'/.exec(sentence)?.[1] ?? "";
+  const sentence = thrown.message;
+  const quoted = /'(.*)'/s.exec(sentence)?.[1] ?? "";
   switch (thrown.code) {
     case "commander.help":
     case "commander.helpDisplayed":
@@ -30,7 +30,7 @@ export function usageError(
     case "commander.optionMissingArgument":
       return fail(`option "${quoted}" needs a value`);
     case "commander.invalidArgument": {
-      const [, flags = "", value = ""] = /'(.*?)' argument '(.*)' is/.exec(sentence) ?? [];
+      const [, flags = "", value = ""] = /'(.*?)' argument '(.*)' is/s.exec(sentence) ?? [];
       const choices = command?.options.find((option) => option.flags === flags)?.argChoices ?? [];
       return fail(`option "${flags}" cannot be "${value}": it must be ${either(choices)}`);
     }

@@ -37,16 +37,27 @@ export interface FrameLine {
 
 const CODE_MAX_CHARS = 100;
 
-/** The diagnostic as text: title, place, code frame, hint. `text` is the file it speaks of, without colour. */
-export function formatDiagnostic(diagnostic: Diagnostic, text: string): string {
-  return frameLines(diagnostic, text)
-    .map((line) => line.text)
-    .join("\n");
+/** The diagnostic as text: title, place, code frame, hint. `text` is the file it speaks of. */
+export function formatDiagnostic(
+  diagnostic: Diagnostic,
+  text: string,
+  paint: (line: FrameLine) => string = plain,
+): string {
+  return frameLines(diagnostic, text).map(paint).join("\n");
+}
+
+function plain(line: FrameLine): string {
+  return line.text;
 }
 
 /** Several diagnostics with blank lines between them, and how many others there are. */
-export function formatDiagnostics(diagnostics: readonly Diagnostic[], more: number, text: string): string {
-  const parts = diagnostics.map((diagnostic) => formatDiagnostic(diagnostic, text));
+export function formatDiagnostics(
+  diagnostics: readonly Diagnostic[],
+  more: number,
+  text: string,
+  paint: (line: FrameLine) => string = plain,
+): string {
+  const parts = diagnostics.map((diagnostic) => formatDiagnostic(diagnostic, text, paint));
   return [...parts, ...(more > 0 ? [`and ${more} more`] : [])].join("\n\n");
 }
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { KfwdError } from "../../errors.ts";
 import type { ForwardStatus } from "../../runtime/index.ts";
 import { colourLevel, paintFor } from "./colour.ts";
-import { errorJson, errorText } from "./errortext.ts";
+import { errorJson, errorText, paintFrameLine } from "./errortext.ts";
 import { durationText, localText, stateText } from "./forward.ts";
 import { plainLine, sentinel, terminalLine } from "./progressline.ts";
 import { statusTable } from "./statustable.ts";
@@ -177,12 +177,29 @@ describe("progress", () => {
   });
 });
 
-test("an error says what, in detail, and what to do", () => {
+test("what is wrong in a file has the colours of errors", () => {
+  const coloured = paintFor(1);
+  expect(paintFrameLine({ kind: "title", text: "error: a warning: b" }, coloured)).toBe(
+    `${coloured.bad("error:")} a warning: b`,
+  );
+  expect(paintFrameLine({ kind: "title", text: "warning: c" }, coloured)).toBe(
+    `${coloured.waiting("warning:")} c`,
+  );
+  expect(paintFrameLine({ kind: "hint", text: "hint: d" }, coloured)).toBe(`${coloured.dim("hint:")} d`);
+  expect(paintFrameLine({ kind: "caret", text: "     |  ^^" }, coloured)).toBe(
+    `     |  ${coloured.bad("^^")}`,
+  );
+  expect(paintFrameLine({ kind: "focus", text: " > 1 | error:" }, coloured)).toBe(" > 1 | error:");
+});
+
+test("an error says what, in detail, and what to do, with nothing that moves the cursor", () => {
   const error = new KfwdError("CONTEXT_UNKNOWN", `context "x\u001b" not found`, {
-    detail: "  a frame",
+    detail: "  it said: \u001b[2J\r\n  log: a",
     hint: "contexts: a",
   });
-  expect(errorText(error, plain)).toBe('error: context "x\\u001b" not found\n  a frame\nhint: contexts: a');
+  expect(errorText(error, plain)).toBe(
+    'error: context "x\\u001b" not found\n  it said: \\u001b[2J\\u000d\n  log: a\nhint: contexts: a',
+  );
   expect(JSON.parse(errorJson(error))).toEqual({
     error: { code: "KFWD_CONTEXT_UNKNOWN", message: 'context "x\u001b" not found', hint: "contexts: a" },
   });
