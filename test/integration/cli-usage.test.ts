@@ -1,0 +1,155 @@
+import { readFile } from "node:fs/promises";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { SandboxWorld } from "../behaviour/sandboxworld.ts";
+import { bringUp, projectOf } from "../behaviour/stage.ts";
+import { Project } from "../rig/project.ts";
+
+/** Command lines that are wrong whatever there is in the folder: arguments, message, hint. */
+const WRONG: readonly (readonly [args: readonly string[], message: string, hint: string])[] = [
+  [["xyz"], 'unknown command "xyz"', "commands: up, status, down, demo, help"],
+  [["statsu"], 'unknown command "statsu"', 'did you mean "status"? commands: up, status, down, demo, help'],
+  [["a\nb"], 'unknown command "a\\u000ab"', "commands: up, status, down, demo, help"],
+  [["help", "dwon"], 'unknown command "dwon"', 'did you mean "down"? commands: up, status, down, demo, help'],
+  [["--versoin"], 'unknown option "--versoin"', 'did you mean "--version"?'],
+  [["-x"], 'unknown option "-x"', "kfwd help"],
+  [["up", "--wiat"], 'unknown option "--wiat"', 'did you mean "--wait"?'],
+  [["up", "--wiat=1"], 'unknown option "--wiat=1"', 'did you mean "--wait"?'],
+  [["up", "--\u001b[2J"], 'unknown option "--\\u001b[2J"', "kfwd help up"],
+  [["ps", "--jsn"], 'unknown option "--jsn"', 'did you mean "--json"?'],
+  [["down", "--wait"], 'unknown option "--wait"', "kfwd help down"],
+  [["demo", "-f", "x"], 'unknown option "-f"', "kfwd help demo"],
+  [
+    ["up", "--color", "pink"],
+    'option "--color <when>" cannot be "pink": it must be auto, always or never',
+    "kfwd help up",
+  ],
+  [
+    ["down", "--color=a\nb"],
+    'option "--color <when>" cannot be "a\\u000ab": it must be auto, always or never',
+    "kfwd help down",
+  ],
+  [["up", "--wait-timeout"], 'option "--wait-timeout <duration>" needs a value', "kfwd help up"],
+  [["status", "-p"], 'option "-p, --project <name>" needs a value', "kfwd help status"],
+  [
+    ["up", "--wait", "--wait-timeout", "5x"],
+    'cannot read the duration "5x" of --wait-timeout',
+    "--wait-timeout 60s",
+  ],
+  [["up", "-t", "-5"], 'cannot read the duration "-5" of --timeout', "--timeout 60s"],
+  [["down", "-t", "9999h"], 'the duration "9999h" of --timeout is longer than 24 days', "--timeout 60s"],
+  [["demo", "now"], 'too many arguments for "kfwd demo"', "kfwd help demo"],
+  [["help", "up", "down"], 'too many arguments for "kfwd help"', "kfwd help help"],
+  [
+    ["status", "-p", "../up"],
+    '"../up" cannot be the name of a project',
+    "lower-case letters, digits, - and _, at most 63, beginning with a letter or digit",
+  ],
+];
+
+describe.concurrent("a command line", () => {
+  let nowhere: Project;
+  beforeAll(async () => {
+    nowhere = await Project.create();
+  });
+  afterAll(() => nowhere[Symbol.asyncDispose]());
+
+  test.each(WRONG)("%j is refused: %s", async (args, message, hint) => {
+    expect(await nowhere.run(...args)).toEqual({
+      status: 2,
+      signal: null,
+      stdout: "",
+      stderr: `error: ${message}\nhint: ${hint}\n`,
+    });
+  });
+
+  test("that is wrong and asks for JSON gets it, on stderr", async () => {
+    const { status, stdout, stderr } = await nowhere.run("up", "--json", "--wiat");
+    expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
+    expect(JSON.parse(stderr)).toEqual({
+      error: {
+        code: "KFWD_USAGE",
+        message: 'unknown option "--wiat"',
+        hint: 'did you mean "--wait"?',
+      },
+    });
+  });
+
+  test.each([["--version"], ["-V"]])("%s: the version alone", async (flag) => {
+    const manifest = await readFile(new URL("../../package.json", import.meta.url), "utf8");
+    const { version } = JSON.parse(manifest) as { version: string };
+    expect(await nowhere.run(flag)).toMatchObject({ status: 0, stdout: `${version}\n`, stderr: "" });
+  });
+
+  test.each([
+    [["help"], "Usage: kfwd [options] [command]"],
+    [["--help"], "Usage: kfwd [options] [command]"],
+    [["help", "up"], "Usage: kfwd up [options] [name...]"],
+    [["up", "--help"], "Usage: kfwd up [options] [name...]"],
+    [["help", "ps"], "Usage: kfwd status|ps [options] [name...]"],
+    [["down", "-h", "--json"], "Usage: kfwd down [options] [name...]"],
+    [["help", "demo"], "Usage: kfwd demo [options]"],
+  ])("%j: help on stdout", async (args, first) => {
+    const { status, stdout, stderr } = await nowhere.run(...args);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+    expect(stdout.split("\n")[0]).toBe(first);
+  });
+
+  test("without a command: the help, as what went wrong", async () => {
+    const [none, help] = await Promise.all([nowhere.run(), nowhere.run("help")]);
+    expect(none).toEqual({ status: 2, signal: null, stdout: "", stderr: help.stdout });
+  });
+
+  test("has the exit statuses that the README promises", async () => {
+    const readme = await readFile(new URL("../../README.md", import.meta.url), "utf8");
+    const promised = [...readme.matchAll(/^\| ([\d, ]+) \| (.+) \|$/gm)].map(([, numbers]) => numbers);
+    const { stdout } = await nowhere.run("help");
+    const listed = [...stdout.matchAll(/^ {2}(\d[\d, ]*?) {2,}\S/gm)].map(([, numbers]) => numbers);
+    expect(promised).toEqual(listed);
+    expect(listed).toContain("70");
+  });
+});
+
+describe.concurrent("a name on the command line", () => {
+  let world: SandboxWorld;
+  let namespace: string;
+  const forwards = {
+    api: { target: "svc/app", port: 7000, local: "auto" },
+    db: { target: "svc/app", port: 7001, local: "auto" },
+  };
+  beforeAll(async () => {
+    world = await SandboxWorld.start();
+    namespace = await world.newNamespace();
+    await world.deploy(namespace, "app");
+  });
+  afterAll(() => world[Symbol.asyncDispose]());
+
+  test("that is in no file: `up` starts nothing, exit 2", async () => {
+    await using project = await projectOf(world, namespace, forwards);
+    const { status, stderr } = await project.run("up", "-d", "db", "apii");
+    expect(status).toBe(2);
+    expect(stderr).toBe('error: no forward named "apii"\nhint: did you mean "api"? known: api, db\n');
+    expect(project.processes()).toEqual([]);
+  });
+
+  test("that does not run: `status` and `down` change nothing, exit 2", async () => {
+    await using project = await projectOf(world, namespace, forwards);
+    await project.ok("up", "--wait", "db");
+    for (const command of ["status", "down"]) {
+      const { status, stdout, stderr } = await project.run(command, "db", "api");
+      expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
+      expect(stderr).toBe('error: no forward named "api"\nhint: known: db\n');
+    }
+    expect((await project.status()).entries.map(({ name, state }) => [name, state])).toEqual([
+      ["db", "ready"],
+    ]);
+  });
+
+  test("given twice counts once", async () => {
+    await using project = await bringUp(world, namespace, forwards);
+    expect((await project.ok("status", "db", "db")).stdout.match(/^db /gm)).toHaveLength(1);
+    expect((await project.ok("down", "db", "db")).stderr).toBe("1 forward stopped\n");
+    expect((await project.status()).entries.map(({ name }) => name)).toEqual(["api"]);
+    await project.ok("down", "api"); // the last one: nothing is left to keep
+    expect((await project.run("status")).status).toBe(3);
+  });
+});
