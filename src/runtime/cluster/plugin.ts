@@ -2,6 +2,7 @@
  * Credential plugins of a kubeconfig (KEP-541), run by client-node's ExecAuth. What it lacks is added around it:
  * a time limit, the cluster's data in `KUBERNETES_EXEC_INFO`, the time of expiry, and errors that say what to do.
  */
+import { spawn, type ChildProcess } from "node:child_process";
 import type { RequestOptions } from "node:https";
 import { basename } from "node:path";
 import { ExecAuth } from "@kubernetes/client-node/dist/exec_auth.js";
@@ -82,16 +83,10 @@ const LOGIN: Readonly<Record<string, string>> = {
 async function ask(run: PluginRun, signal: AbortSignal): Promise<PluginAnswer> {
   const { exec, user } = run;
   const auth = new ExecAuth();
-  const spawn: unknown = Reflect.get(auth, "execFn");
-  if (typeof spawn !== "function") throw new KfwdError("INTERNAL", "ExecAuth of client-node has changed");
-  const childOptions = { env: pluginEnv(run), signal, stdio: ["ignore", "pipe", "pipe"], windowsHide: true };
+  if (!("execFn" in auth)) throw new KfwdError("INTERNAL", "ExecAuth of client-node has changed");
   const answers: Record<string, unknown> = {};
   // ExecAuth has no public way to limit its child or to learn when a credential expires; these two fields give both.
-  Object.assign(auth, {
-    execFn: (...call: readonly unknown[]): unknown =>
-      Reflect.apply(spawn, undefined, [...call.slice(0, 2), childOptions]),
-    tokenCache: answers,
-  });
+  Object.assign(auth, { execFn: () => start(run, signal), tokenCache: answers });
   const options: RequestOptions = {};
   const asUser = { name: user, exec: { command: exec.command, args: exec.args } };
   await auth.applyAuthentication(asUser, options);
@@ -102,6 +97,34 @@ async function ask(run: PluginRun, signal: AbortSignal): Promise<PluginAnswer> {
   const authorization = headers?.Authorization;
   if (authorization === undefined && cert === undefined) throw new SyntaxError("an empty ExecCredential");
   return { authorization, cert, key, expiresAtMs: parseTime(answer.data.status.expirationTimestamp) };
+}
+
+/** In a process group of its own where there are such, so that what the plugin starts ends with it. */
+function start(run: PluginRun, signal: AbortSignal): ChildProcess {
+  const { command, args } = run.exec;
+  const hasGroups = process.platform !== "win32";
+  const child = spawn(command, args, {
+    env: pluginEnv(run),
+    stdio: ["ignore", "pipe", "pipe"],
+    windowsHide: true,
+    detached: hasGroups,
+  });
+  const { pid } = child;
+  const end = (): void => {
+    if (hasGroups && pid !== undefined) endGroup(pid);
+    else child.kill();
+  };
+  signal.addEventListener("abort", end, { once: true });
+  child.once("close", () => signal.removeEventListener("abort", end));
+  return child;
+}
+
+function endGroup(leader: number): void {
+  try {
+    process.kill(-leader, "SIGTERM");
+  } catch {
+    // all of it has ended
+  }
 }
 
 const Applied = z.object({
