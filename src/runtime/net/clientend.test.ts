@@ -45,23 +45,41 @@ describe("the kernel's table", () => {
     ).toBe("gone");
   });
 
-  test("is read once for all who ask together, and rests after a slow look", async () => {
+  test("is read once for all who ask together, and the longer it is the longer it rests", async () => {
     const clock = new FakeClock();
     let looks = 0;
     const ends = tableReader(clock, async () => {
       looks++;
-      await clock.sleep(100, new AbortController().signal);
-      return head;
+      return head.padEnd(100 * 1024);
     });
     const first = Promise.all(Array.from({ length: 50 }, () => ends(client, here)));
-    await clock.advance(105);
+    await clock.advance(5);
     await first;
     expect(looks).toBe(1);
     const second = ends(client, here);
-    await clock.advance(1_999);
+    await clock.advance(49);
     expect(looks).toBe(1);
-    await clock.advance(200);
+    await clock.advance(1);
     await second;
+    expect(looks).toBe(2);
+  });
+
+  test("rests no longer for a look that a busy process made slow, and whoever asks meanwhile has the next", async () => {
+    const clock = new FakeClock();
+    let looks = 0;
+    const ends = tableReader(clock, async () => {
+      looks++;
+      await clock.sleep(500, new AbortController().signal);
+      return head;
+    });
+    const first = ends(client, here);
+    await clock.advance(100);
+    const second = ends(client, here);
+    await clock.advance(405);
+    await first;
+    await clock.advance(505);
+    await second;
+    await clock.advance(1_000);
     expect(looks).toBe(2);
   });
 });

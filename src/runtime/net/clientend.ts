@@ -22,8 +22,11 @@ export type ClientEnds = (client: SocketAddress, here: SocketAddress) => Promise
 /** Questions of this long, in milliseconds, are answered from one look at the table. */
 const GATHER_MS = 5;
 
-/** The table grows with the sockets of the machine: at most a twentieth of the time goes into reading it. */
-const REST_FACTOR = 20;
+/**
+ * The table grows with the sockets of the machine, and Linux takes some 0.03 ms for each KiB: so at most a twentieth of
+ * the time goes into reading it. By its length, because a busy event loop makes every look seem long.
+ */
+const REST_MS_PER_KIB = 0.5;
 
 /** The real table, or `unknown` for everything where there is none. */
 export function clientEnds(clock: Clock, platform: NodeJS.Platform = process.platform): ClientEnds {
@@ -44,22 +47,25 @@ interface Question {
 export function tableReader(clock: Clock, read: (family: 4 | 6) => Promise<string>): ClientEnds {
   let questions: Question[] = [];
   let restUntilMs = Number.NEGATIVE_INFINITY;
+  let isDue = false; // or under way
 
   const look = async (): Promise<void> => {
     const asked = questions;
     questions = [];
-    const startedMs = clock.now();
+    let readBytes = 0;
     for (const family of [4, 6] as const) {
       const ofFamily = asked.filter((question) => question.family === family);
       if (ofFamily.length === 0) continue;
       const table = await read(family).catch(() => "");
+      readBytes += table.length;
       for (const { ends, answer } of ofFamily) answer(endIn(table, ends));
     }
-    const tookMs = clock.now() - startedMs;
-    restUntilMs = clock.now() + tookMs * REST_FACTOR;
+    restUntilMs = clock.now() + (readBytes / 1024) * REST_MS_PER_KIB;
+    isDue = false;
     if (questions.length > 0) schedule();
   };
   const schedule = (): void => {
+    isDue = true;
     clock.timer(Math.max(GATHER_MS, restUntilMs - clock.now()), () => void look());
   };
 
@@ -68,7 +74,7 @@ export function tableReader(clock: Clock, read: (family: 4 | 6) => Promise<strin
     if (from === undefined || to === undefined) return Promise.resolve("unknown");
     return new Promise((answer) => {
       questions.push({ family: from.family, ends: ` ${from.text} ${to.text} `, answer });
-      if (questions.length === 1) schedule();
+      if (!isDue) schedule();
     });
   };
 }
