@@ -80,6 +80,7 @@ async function main(): Promise<number> {
     const kfwd = await execute(process.execPath, bench.kfwd(["--version"]), { cleanup, env: bench.env });
     versions = { kfwd: kfwd.trim(), ...(await bench.cluster.versions()) };
   } catch (error) {
+    if (cleanup.ending) throw error; // an interrupt has said so
     return refuse(`the bench needs kubectl and a cluster that answers: ${words(error)}`);
   }
   const circumstances = { ...before, rounds, ...versions };
@@ -88,6 +89,7 @@ async function main(): Promise<number> {
     await bench.deploy();
     await warmUp(bench);
   } catch (error) {
+    if (cleanup.ending) throw error; // an interrupt has said so
     console.error(`the bench cannot begin: ${words(error)}`);
     return 1;
   }
@@ -111,7 +113,7 @@ async function measure(
       const figures = (await ROWS[row]?.(bench)) ?? [];
       findings.push(...figures.map(judge));
     } catch (error) {
-      if (cleanup.ending) throw error;
+      if (cleanup.ending) throw error; // an interrupt has said so
       failed = true;
       console.error(`${row} failed: ${words(error)}`);
     }

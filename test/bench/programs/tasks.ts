@@ -16,16 +16,23 @@ export interface Tasks {
     readonly ask: { readonly port: number; readonly count: number; readonly atOnce: number };
     readonly answer: { readonly ms: number; readonly failed: number };
   };
-  /** Fetches the pattern, checks it, and throws when a byte is wrong or missing. */
+  /** Fetches the pattern on `streams` connections at once, checks it, and throws when a byte is wrong or missing. */
   download: {
-    readonly ask: { readonly port: number; readonly bytes: number };
+    readonly ask: Transfer;
     readonly answer: { readonly ms: number };
   };
-  /** Sends the pattern and waits for the pod's word that it came whole. */
+  /** Sends the pattern on `streams` connections at once and waits for the pod's word on each that it came whole. */
   upload: {
-    readonly ask: { readonly port: number; readonly bytes: number };
+    readonly ask: Transfer;
     readonly answer: { readonly ms: number };
   };
+}
+
+/** Of `bytes` bytes on each connection. */
+export interface Transfer {
+  readonly port: number;
+  readonly bytes: number;
+  readonly streams: number;
 }
 
 export type TaskName = keyof Tasks;

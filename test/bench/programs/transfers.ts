@@ -1,14 +1,30 @@
-/** One long connection that carries a lot, down or up. */
+/** Long connections that carry a lot, down or up. */
 import { once } from "node:events";
 import { connect } from "node:net";
 import { PatternCheck, sendPattern } from "./pattern.ts";
-import { nowMs, type Tasks } from "./tasks.ts";
+import { nowMs, type Transfer } from "./tasks.ts";
 
 const READ_BYTES = 256 * 1024;
 
-export async function download({ port, bytes }: Tasks["download"]["ask"]): Promise<{ ms: number }> {
-  const check = new PatternCheck();
+export function download(transfer: Transfer): Promise<{ ms: number }> {
+  return together(transfer, fetchPattern);
+}
+
+export function upload(transfer: Transfer): Promise<{ ms: number }> {
+  return together(transfer, putPattern);
+}
+
+async function together(
+  { port, bytes, streams }: Transfer,
+  one: (port: number, bytes: number) => Promise<void>,
+): Promise<{ ms: number }> {
   const startedAtMs = nowMs();
+  await Promise.all(Array.from({ length: streams }, () => one(port, bytes)));
+  return { ms: nowMs() - startedAtMs };
+}
+
+async function fetchPattern(port: number, bytes: number): Promise<void> {
+  const check = new PatternCheck();
   const socket = connect({
     host: "127.0.0.1",
     port,
@@ -22,14 +38,11 @@ export async function download({ port, bytes }: Tasks["download"]["ask"]): Promi
   });
   socket.write(`${bytes}\n`);
   await once(socket, "close");
-  const ms = nowMs() - startedAtMs;
   if (check.bytes !== bytes) throw new Error(`${check.bytes} of ${bytes} bytes came`);
   if (check.wrong) throw new Error(`${bytes} bytes came, and some are wrong`);
-  return { ms };
 }
 
-export async function upload({ port, bytes }: Tasks["upload"]["ask"]): Promise<{ ms: number }> {
-  const startedAtMs = nowMs();
+async function putPattern(port: number, bytes: number): Promise<void> {
   const socket = connect({ host: "127.0.0.1", port });
   const closed = once(socket, "close");
   let answer = "";
@@ -37,7 +50,5 @@ export async function upload({ port, bytes }: Tasks["upload"]["ask"]): Promise<{
   socket.write(`${bytes}\n`);
   await Promise.race([sendPattern(socket, bytes), closed]);
   await closed;
-  const ms = nowMs() - startedAtMs;
   if (answer !== `${bytes} right\n`) throw new Error(`${bytes} bytes sent, the pod says "${answer.trim()}"`);
-  return { ms };
 }

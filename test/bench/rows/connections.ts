@@ -4,7 +4,7 @@ import type { Figure } from "../harness/figures.ts";
 import { echoLinks, Forwarder, toolsByTurns, type Tool } from "../harness/forwarders.ts";
 import { cpuSeconds, memory } from "../harness/procfs.ts";
 
-const COUNT = 2_000;
+const COUNT = 1_000;
 const AT_ONCE = 16;
 
 export async function connections(bench: Bench): Promise<Figure[]> {

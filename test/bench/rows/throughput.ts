@@ -1,4 +1,4 @@
-/** How fast one connection carries a lot, and what that costs the forwarder. */
+/** How fast one connection and several at once carry a lot, and what that costs the forwarder. */
 import type { Bench } from "../harness/bench.ts";
 import type { Figure } from "../harness/figures.ts";
 import { Forwarder, toolsByTurns, type Tool } from "../harness/forwarders.ts";
@@ -8,6 +8,7 @@ import { cpuSeconds, memory } from "../harness/procfs.ts";
 
 const MIB = 256;
 const BYTES = MIB * 1024 * 1024;
+const AT_ONCE = 8;
 
 export async function throughput(bench: Bench): Promise<Figure[]> {
   const { kubectl, kfwd } = await toolsByTurns(bench.rounds, (tool) => oneRound(bench, tool));
@@ -21,6 +22,8 @@ export async function throughput(bench: Bench): Promise<Figure[]> {
   return [
     { ...figure("down", "MiB/s", "downRate"), goal },
     { ...figure("up", "MiB/s", "upRate"), goal },
+    { ...figure(`${AT_ONCE} at once, down`, "MiB/s", "manyDownRate"), goal },
+    { ...figure(`${AT_ONCE} at once, up`, "MiB/s", "manyUpRate"), goal },
     figure("CPU down", "CPU s/GiB", "downCpu"),
     figure("CPU up", "CPU s/GiB", "upCpu"),
     figure("RSS after", "MB", "rssMb"),
@@ -33,6 +36,8 @@ interface Costs {
   readonly downCpu: number;
   readonly upRate: number;
   readonly upCpu: number;
+  readonly manyDownRate: number;
+  readonly manyUpRate: number;
   readonly rssMb: number;
 }
 
@@ -50,18 +55,24 @@ async function oneRound(bench: Bench, tool: Tool): Promise<Costs> {
   const measure = async (
     task: "download" | "upload",
     port: number,
+    streams = 1,
   ): Promise<{ rate: number; cpu: number }> => {
     const before = cpuSeconds(pid);
-    const { ms } = await forwarder.whileItRuns(bench.client.ask(task, { port, bytes: BYTES }));
+    const transfer = { port, streams, bytes: BYTES / streams };
+    const { ms } = await forwarder.whileItRuns(bench.client.ask(task, transfer));
     return { rate: MIB / (ms / 1_000), cpu: ((cpuSeconds(pid) - before) * 1024) / MIB };
   };
   const down = await measure("download", send);
   const up = await measure("upload", take);
+  const manyDown = await measure("download", send, AT_ONCE);
+  const manyUp = await measure("upload", take, AT_ONCE);
   return {
     downRate: down.rate,
     downCpu: down.cpu,
     upRate: up.rate,
     upCpu: up.cpu,
+    manyDownRate: manyDown.rate,
+    manyUpRate: manyUp.rate,
     rssMb: memory(pid).rssMb,
   };
 }
