@@ -23,6 +23,9 @@ const WATCH_LAG_MS = 300;
 /** A client's wait for a ready pod may take this long before it is reset. */
 const HOLD_MS = 10_000;
 
+/** How long an app that is asked to end lets its clients finish; those of one that does not may well be reset. */
+const LINGER_MS = 1_000;
+
 /** How long everything is looked at after it has settled. */
 const AFTER_MS = 1_000;
 
@@ -47,7 +50,7 @@ export function describeTruth(world: () => World): void {
   describe("all pods deleted at once", () => {
     test("every forward serves again by itself, no client fails, and status tells the truth all along", async () => {
       const [namespace, other] = await Promise.all([world().newNamespace(), world().newNamespace()]);
-      const deployed = APPS.map((name) => world().deploy(namespace, name));
+      const deployed = APPS.map((name) => world().deploy(namespace, name, { lingerMs: LINGER_MS }));
       await Promise.all([...deployed, world().deploy(other, "beside")]);
       const web = APPS.map((name) => [name, { target: `svc/${name}`, port: "http", local: "auto" }]);
       const echo = APPS.map((name) => [

@@ -4,7 +4,6 @@ import type { Endpoint } from "../core/status.ts";
 import { Dialler } from "./dial.ts";
 import type { KubeApi } from "./kubeapi.ts";
 import { Ladder } from "./ladder.ts";
-import type { BytePipe } from "./pipe.ts";
 import { Pool } from "./pool.ts";
 
 /** Owns the API connections through `api`, and a pool for each pod that a tunnel leads to. */
@@ -60,10 +59,13 @@ export class KubeCluster implements Cluster {
     await this.#api[Symbol.asyncDispose]();
   }
 
-  #newPool(place: Place, { pod, namespace }: Endpoint): Pool {
-    const upgrade = (signal: AbortSignal): Promise<BytePipe> =>
-      this.#way(place).ladder.upgrade({ namespace, pod }, signal);
-    return new Pool({ pod, clock: this.#clock, upgrade });
+  #newPool(place: Place, { pod, podUid, namespace }: Endpoint): Pool {
+    return new Pool({
+      pod,
+      clock: this.#clock,
+      upgrade: (signal) => this.#way(place).ladder.upgrade({ namespace, pod }, signal),
+      whenGone: (tell) => this.#api.whenGone({ ...place, namespace }, { name: pod, uid: podUid }, tell),
+    });
   }
 
   /** One per API server and user, so that its TLS session and the way that works are shared. */

@@ -6,6 +6,12 @@ import type { ReflectorSurroundings } from "./reflector.ts";
 import { resolve, type FollowRequest } from "./resolve.ts";
 import { SharedReflectors, type Share } from "./share.ts";
 
+/** One pod, not another of its name. */
+export interface PodIdentity {
+  readonly name: string;
+  readonly uid: string;
+}
+
 /** Followers of one namespace share its reflectors. Disposing ends the reflectors; nobody is told anything after it. */
 export class Followers implements AsyncDisposable {
   readonly #pods = new SharedReflectors(PODS);
@@ -27,6 +33,19 @@ export class Followers implements AsyncDisposable {
       services: target.kind === "svc" ? this.#services.share(around, place.namespace, onChange) : undefined,
       workloads: workloads?.share(around, place.namespace, onChange),
     }));
+  }
+
+  /** `tell` is called with each change that leaves the pod no more: its object is gone, or it will never run again. */
+  whenGone(
+    around: ReflectorSurroundings,
+    pod: PodIdentity & { readonly namespace: string },
+    tell: () => void,
+  ): Disposable {
+    const share = this.#pods.share(around, pod.namespace, () => {
+      const now = share.objects?.get(pod.name);
+      if (share.objects && (now?.uid !== pod.uid || now.stage === "finished")) tell();
+    });
+    return share;
   }
 
   /** @see SharedReflectors.wake. */

@@ -3,10 +3,11 @@ import { KfwdError } from "../../errors.ts";
 import type { Clock, Cluster, Log, Place, Random, Resolution } from "../deps.ts";
 import type { RenewableAccess } from "./access.ts";
 import { reasonOf } from "./failures.ts";
-import { Followers } from "./follow.ts";
+import { Followers, type PodIdentity } from "./follow.ts";
 import { KubeAccess } from "./kubeaccess.ts";
 import { Kubeconfigs, type KubeconfigSources } from "./kubeconfig.ts";
 import { addressText } from "./proxy.ts";
+import type { ReflectorSurroundings } from "./reflector.ts";
 import type { FollowRequest } from "./resolve.ts";
 import { RestClient } from "./rest.ts";
 
@@ -62,14 +63,16 @@ export class KubeApi implements AsyncDisposable {
 
   /** @see Cluster.follow */
   follow(request: FollowRequest, tell: (resolution: Resolution) => void): Disposable {
-    const { clock, random, log } = this.#options;
-    let rest: RestClient;
     try {
-      rest = this.#client(request.place).rest;
+      return this.#followers.follow(this.#around(request.place), request, tell);
     } catch (error) {
       return tellOnce({ kind: "none", reason: reasonOf(error) }, tell);
     }
-    return this.#followers.follow({ rest, clock, random, log }, request, tell);
+  }
+
+  /** @see Followers.whenGone */
+  whenGone(place: Place, pod: PodIdentity, tell: () => void): Disposable {
+    return this.#followers.whenGone(this.#around(place), { namespace: place.namespace, ...pod }, tell);
   }
 
   /** @see Cluster.wake */
@@ -88,6 +91,11 @@ export class KubeApi implements AsyncDisposable {
     for (const { access } of clients) access[Symbol.dispose]();
     await this.#followers[Symbol.asyncDispose]();
     for (const { rest } of clients) rest[Symbol.dispose]();
+  }
+
+  #around(place: Place): ReflectorSurroundings {
+    const { clock, random, log } = this.#options;
+    return { rest: this.#client(place).rest, clock, random, log };
   }
 
   #client(place: Place): Client {

@@ -17,6 +17,8 @@ let script: (KfwdError | Promise<void>)[];
 let upgrades: number;
 let told: string[];
 let leave: Disposable[];
+/** The pool's ear for the pod's end; undefined once it listens no more. */
+let podGone: (() => void) | undefined;
 
 beforeEach(() => {
   clock = new FakeClock();
@@ -28,6 +30,10 @@ beforeEach(() => {
   pool = new Pool({
     pod: "api-1",
     clock,
+    whenGone(tell) {
+      podGone = tell;
+      return { [Symbol.dispose]: () => (podGone = undefined) };
+    },
     async upgrade(signal): Promise<BytePipe> {
       signal.throwIfAborted();
       if (ours === peers) upgrades++;
@@ -301,5 +307,36 @@ describe("the last user's leaving", () => {
     await turnUntil(() => ears.end !== undefined);
     expect(ears.heard).toEqual(["the rest", "<end>", "<done>"]);
     await turnUntil(() => peers.every((peer) => peer.socket.destroyed));
+  });
+});
+
+describe("the end of the pod", () => {
+  test("cuts streams that hear nothing more from it, and no others", async () => {
+    const user = await standing();
+    const [quiet, lively] = [new Ears(), new Ears()];
+    await pool.stream(80, quiet, here);
+    await turnUntil(() => peers.length === 2);
+    await pool.stream(80, lively, here);
+    user[Symbol.dispose]();
+    podGone?.();
+    podGone?.();
+    await clock.advance(1_500);
+    peers[1]?.data(3, "what was on its way");
+    await turnUntil(() => lively.heard.length === 1);
+    expect(quiet.end).toBeUndefined();
+    await clock.advance(500);
+    await turnUntil(() => quiet.end !== undefined);
+    expect(quiet.end).toMatchObject({ kind: "lost", reason: { message: 'pod "api-1": the pod is gone' } });
+    expect(lively.end).toBeUndefined();
+    await clock.advance(2_000);
+    await turnUntil(() => lively.end !== undefined);
+    expect(podGone).toBeUndefined();
+    expect(clock.pending).toBe(0);
+  });
+
+  test("is of no interest to a pool that nobody uses", async () => {
+    const user = await standing();
+    user[Symbol.dispose]();
+    await turnUntil(() => podGone === undefined);
   });
 });

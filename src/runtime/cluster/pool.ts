@@ -15,10 +15,15 @@ const WAIT_MS = 10_000;
 /** How long a spare idle connection is kept after a burst. */
 const SPARE_IDLE_MS = 60_000;
 
-/** What a pool needs: a way to open one connection, and the time. */
+/** Streams into a pod that is no more are cut when nothing came from it for this long: what is on its way may arrive. */
+const GONE_QUIET_MS = 2_000;
+
+/** What a pool needs: a way to open one connection, word of the pod's end, and the time. */
 export interface PoolDeps {
   readonly pod: string;
   readonly clock: Clock;
+  /** `tell` is called, perhaps more than once and never from within, when the pod is no more. */
+  whenGone(tell: () => void): Disposable;
   /** @throws KfwdError, or the signal's reason. */
   upgrade(signal: AbortSignal): Promise<BytePipe>;
 }
@@ -56,9 +61,12 @@ export class Pool {
   readonly #abort = new AbortController();
   #opening = 0;
   #spareTimer: Disposable | undefined;
+  #podLife: Disposable | undefined;
+  #goneTimer: Disposable | undefined;
 
   constructor(deps: PoolDeps) {
     this.#deps = deps;
+    this.#podLife = deps.whenGone(() => this.#onGone());
   }
 
   /** Joins the pool and sees to it that a connection stands. */
@@ -226,9 +234,30 @@ export class Pool {
 
   #onClose(connection: SpdyConnection, reason: Reason): void {
     this.#connections.delete(connection);
+    this.#restWhenEmpty();
     this.#openForWaiting();
     if (this.#usable || this.#opening > 0) return;
     for (const user of this.#users) user.onLost(reason);
+  }
+
+  /** The node ends most streams itself; one that was being opened as the pod ended may be forgotten there for ever. */
+  #onGone(): void {
+    if (this.#goneTimer || this.#connections.size === 0) return;
+    this.#goneTimer = this.#deps.clock.timer(GONE_QUIET_MS, () => {
+      this.#goneTimer = undefined;
+      for (const connection of this.#connections) {
+        if (connection.quietForMs >= GONE_QUIET_MS) connection.abandon();
+      }
+      this.#onGone(); // those that still talk
+    });
+  }
+
+  #restWhenEmpty(): void {
+    if (!this.unused || this.#connections.size > 0) return;
+    this.#podLife?.[Symbol.dispose]();
+    this.#podLife = undefined;
+    this.#goneTimer?.[Symbol.dispose]();
+    this.#goneTimer = undefined;
   }
 
   #trimLater(): void {
@@ -250,5 +279,6 @@ export class Pool {
     this.#spareTimer?.[Symbol.dispose]();
     if (this.#waiting.size === 0) this.#abort.abort(new KfwdError("UNREACHABLE", "the forward has moved on"));
     this.#closeIdle(0);
+    this.#restWhenEmpty();
   }
 }

@@ -74,6 +74,7 @@ export class SpdyConnection implements Disposable {
   /** Whether memory of the bytes being read is still needed by a stream. */
   #reading: "taken" | "kept" = "taken";
   #lastHeardMs: number;
+  #lastStreamFrameMs: number;
   #readingSinceMs: number;
   #keepalive: Disposable;
 
@@ -84,6 +85,7 @@ export class SpdyConnection implements Disposable {
     this.#events = events;
     this.#decoder = new SpdyDecoder(this.#sink());
     this.#lastHeardMs = clock.now();
+    this.#lastStreamFrameMs = clock.now();
     this.#readingSinceMs = clock.now();
     this.#keepalive = clock.timer(PING_AFTER_MS, () => this.#keepAlive());
     pipe.start({
@@ -105,6 +107,12 @@ export class SpdyConnection implements Disposable {
   /** True while a reader or a writer holds the whole connection up: SPDY here has no flow control of its own. */
   get stalled(): boolean {
     return this.#pausedBy.size > 0 || this.#pipe.congested;
+  }
+
+  /** For how long the pod could have been heard and no stream had a word from it, in milliseconds. */
+  get quietForMs(): number {
+    if (this.#pausedBy.size > 0) return 0;
+    return this.#clock.now() - Math.max(this.#lastStreamFrameMs, this.#readingSinceMs);
   }
 
   /**
@@ -165,6 +173,11 @@ export class SpdyConnection implements Disposable {
     if (this.#streams.size === 0) this.#close("retired");
   }
 
+  /** Ends all streams: the pod is no more, and the node does not always say so. */
+  abandon(): void {
+    this.#close("the pod is gone");
+  }
+
   [Symbol.dispose](): void {
     this.#close("closed");
   }
@@ -183,6 +196,7 @@ export class SpdyConnection implements Disposable {
   #sink(): SpdySink {
     return {
       onData: (id, part) => {
+        this.#lastStreamFrameMs = this.#lastHeardMs;
         if (this.#streams.get(id)?.onData(id, part) === "kept") this.#reading = "kept";
       },
       onFin: (id) => this.#streams.get(id)?.onFin(id),
