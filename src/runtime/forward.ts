@@ -197,7 +197,7 @@ export class Forward {
       onOpen: () => this.#dispatch({ type: "opened", endpoint }),
       onLost: (reason) => this.#dispatch({ type: "lost", endpoint, reason }),
     });
-    this.#way = { tunnel, endpoint, youngUntilMs: this.#deps.clock.now() + youngMs };
+    this.#way = { tunnel, endpoint, patience: { untilMs: this.#deps.clock.now() + youngMs } };
   }
 
   #disconnect(): void {

@@ -36,9 +36,9 @@ class ScriptedConnection implements Connection {
   }
 }
 
-function way(pod: string, youngUntilMs = 0): Way {
+function way(pod: string, untilMs = 0): Way {
   const endpoint: Endpoint = { context: "kt", namespace: "shop", pod, podUid: `uid-${pod}`, port: 80 };
-  return { endpoint, tunnel: {} as Tunnel, youngUntilMs };
+  return { endpoint, tunnel: {} as Tunnel, patience: { untilMs } };
 }
 
 function world(connection: Connection) {
@@ -136,6 +136,31 @@ describe("one connection", () => {
     gate.shut();
     await clock.advance(HOLD_MS);
     expect(outcome()).toEqual({ kind: "refused", reason: refusedReason });
+  });
+
+  test("a pod that has answered and then refuses is waited for, once", async () => {
+    const here = way("a");
+    const first = new ScriptedConnection(done);
+    first.traffic.bytesIn = 7;
+    world(first).gate.open(here);
+    await settle();
+
+    const restarting = new ScriptedConnection(...Array.from({ length: 12 }, () => refused), done);
+    const back = world(restarting);
+    back.gate.open(here);
+    await back.clock.advance(12 * REFUSED_GRACE_MS);
+    expect(back.outcome()).toEqual({ kind: "carried" });
+
+    const gone = new ScriptedConnection(...Array.from({ length: 99 }, () => refused));
+    const late = world(gone);
+    late.gate.open(here);
+    await late.clock.advance(HOLD_MS);
+    expect(late.outcome()).toEqual({ kind: "refused", reason: refusedReason });
+
+    const next = world(new ScriptedConnection(refused, refused));
+    next.gate.open(here);
+    await next.clock.advance(REFUSED_GRACE_MS);
+    expect(next.outcome()).toEqual({ kind: "refused", reason: refusedReason });
   });
 
   test("a client that leaves a young pod is not tried again", async () => {

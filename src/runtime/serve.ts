@@ -8,11 +8,16 @@ import type { Gate, Refusal } from "./gate.ts";
 export interface Way {
   readonly tunnel: Tunnel;
   readonly endpoint: Endpoint;
-  /**
-   * Until then the endpoint is young: the forward saw it come, and its application may not listen yet, since a pod
-   * without a readiness probe counts as ready as soon as its containers run.
-   */
-  readonly youngUntilMs: number;
+  readonly patience: Patience;
+}
+
+/**
+ * Until when a refused connection is tried again, on the clock; the past: a refusal is believed. A pod that the forward
+ * saw come may be ready before it listens, for without a readiness probe it is so as soon as its containers run; one
+ * that has answered and then refuses has most likely just restarted.
+ */
+export interface Patience {
+  untilMs: number;
 }
 
 /** How long a connection may wait for a ready pod, in all its attempts together. */
@@ -24,7 +29,7 @@ export const HOLD_MAX = 256;
 /**
  * A pod that shuts down refuses connections some milliseconds before the watch tells us to avoid it. So a refused
  * connection waits this long for another endpoint before its client learns of the refusal, or before the same one is
- * tried again while it is young.
+ * tried again while there is {@link Patience}.
  */
 export const REFUSED_GRACE_MS = 250;
 
@@ -54,14 +59,16 @@ export async function serve(connection: Connection, around: Surroundings): Promi
       return refuse(connection, (pass.why === "late" ? podSaid : undefined) ?? refusalReason(pass.why));
     }
     const trouble = await attempt(connection, pass.way, around);
+    const { patience } = pass.way;
+    if (connection.traffic.bytesIn > 0) patience.untilMs = Number.POSITIVE_INFINITY;
     if (trouble === undefined) return { kind: "carried" };
     if (trouble.kind === "final") return trouble.outcome;
     if (trouble.kind === "refused" && trouble.reason.kind !== "gone") podSaid = trouble.reason;
     const changed = await gate.changes(pass.way, REFUSED_GRACE_MS, connection.closed);
-    const patientUntilMs =
-      trouble.kind === "refused" ? Math.min(deadlineMs, pass.way.youngUntilMs) : deadlineMs;
-    if (!changed && (connection.closed.aborted || clock.now() >= patientUntilMs))
-      return refuse(connection, trouble.reason);
+    const untilMs = trouble.kind === "refused" ? Math.min(deadlineMs, patience.untilMs) : deadlineMs;
+    if (changed || (!connection.closed.aborted && clock.now() < untilMs)) continue;
+    if (trouble.kind === "refused" && !connection.closed.aborted) patience.untilMs = 0;
+    return refuse(connection, trouble.reason);
   }
 }
 

@@ -29,7 +29,7 @@ export function describeForward(
     name: spec.name,
     description: spec.description ?? null,
     state: state.kind,
-    reason: reasonOf(state),
+    reason: reasonOf(state) ?? slowness(state, facts, wallMs),
     protocol: spec.protocol,
     required: spec.required,
     local: facts.local,
@@ -56,7 +56,22 @@ function endpointOf(state: ForwardState): Endpoint | undefined {
 }
 
 function reasonOf(state: ForwardState): Reason | null {
-  return state.kind === "waiting" || state.kind === "failed" ? state.reason : null;
+  return "reason" in state ? state.reason : null;
+}
+
+/** A stage that lasts longer than this is worth a word. */
+const SLOW_MS = 1_000;
+
+/** What a stage that usually takes milliseconds waits for. */
+function slowness(state: ForwardState, facts: ForwardFacts, wallMs: number): Reason | null {
+  if (wallMs - facts.sinceMs < SLOW_MS) return null;
+  const slow = (what: string): Reason => ({
+    code: "NoAnswerYet",
+    kind: "transient",
+    message: `no answer yet from ${what} of context "${facts.context}"`,
+  });
+  if (state.kind === "resolving") return slow("the credentials or the API server");
+  return state.kind === "connecting" ? slow("the API server") : null;
 }
 
 /** The target as people write it: `svc/api:http`, `pod/web-0:8080`, `pods app=web:8080`. */

@@ -14,7 +14,7 @@ const policy = { ...DEFAULT_POLICY, random: 0.5 };
 
 const binding: ForwardState = { kind: "binding" };
 const resolving: ForwardState = { kind: "resolving" };
-const connecting: ForwardState = { kind: "connecting", endpoint: a, attempt: 0 };
+const connecting: ForwardState = { kind: "connecting", endpoint: a, attempt: 0, reason: null };
 const ready: ForwardState = { kind: "ready", endpoint: a, attempt: 0, readyAtMs: 0 };
 const waitingForPods: ForwardState = { kind: "waiting", reason: noPods, attempt: 0, retry: null };
 const backingOff: ForwardState = {

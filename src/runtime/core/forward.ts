@@ -21,7 +21,13 @@ import type { Endpoint, Reason } from "./status.ts";
 /** Where a forward stands, with just what exists there. `attempt` counts failures since it was last well. */
 export type ForwardState =
   | { readonly kind: "binding" | "resolving" | "stopped" }
-  | { readonly kind: "connecting"; readonly endpoint: Endpoint; readonly attempt: number }
+  | {
+      readonly kind: "connecting";
+      readonly endpoint: Endpoint;
+      readonly attempt: number;
+      /** What the attempt is to make good; null on the first one to an endpoint. */
+      readonly reason: Reason | null;
+    }
   | {
       readonly kind: "ready";
       readonly endpoint: Endpoint;
@@ -111,11 +117,11 @@ export function step(state: ForwardState, event: ForwardEvent, nowMs: number, po
       return lost(state, event.endpoint, event.reason, nowMs, policy);
     case "woke":
       if (state.kind !== "waiting") return stay(state);
-      if (state.retry) return connect(state.retry.endpoint, state.attempt);
+      if (state.retry) return connect(state.retry.endpoint, state.attempt, state.reason);
       return state.reason.kind === "denied" ? { state: { kind: "resolving" }, effects: [] } : stay(state);
     case "tick":
       if (state.kind !== "waiting" || !state.retry || nowMs < state.retry.atMs) return stay(state);
-      return connect(state.retry.endpoint, state.attempt);
+      return connect(state.retry.endpoint, state.attempt, state.reason);
     case "drained":
       return stay(state);
   }
@@ -138,12 +144,14 @@ function found(state: ForwardState, endpoint: Endpoint): Step {
   switch (state.kind) {
     case "connecting":
     case "ready":
-      return sameEndpoint(state.endpoint, endpoint) ? stay(state) : connect(endpoint, 0);
+      return sameEndpoint(state.endpoint, endpoint) ? stay(state) : connect(endpoint, 0, null);
     case "waiting":
       // The same endpoint failed a moment ago: its backoff stands. Anything else is news and ends the wait.
-      return state.retry && sameEndpoint(state.retry.endpoint, endpoint) ? stay(state) : connect(endpoint, 0);
+      return state.retry && sameEndpoint(state.retry.endpoint, endpoint)
+        ? stay(state)
+        : connect(endpoint, 0, null);
     case "resolving":
-      return connect(endpoint, 0);
+      return connect(endpoint, 0, null);
     case "binding":
     case "stopping":
     case "stopped":
@@ -168,7 +176,7 @@ function lost(state: ForwardState, endpoint: Endpoint, reason: Reason, nowMs: nu
   const waitMs =
     reason.kind === "denied" ? DENIED_RETRY_MS : backoffMs(attempt, policy.random, policy.backoff);
   // The first retry after trouble is immediate, but `lost` while connecting must not spin without a pause.
-  if (waitMs === 0 && state.kind === "ready") return connect(endpoint, attempt);
+  if (waitMs === 0 && state.kind === "ready") return connect(endpoint, attempt, reason);
   const atMs = nowMs + Math.max(waitMs, state.kind === "connecting" ? policy.backoff.firstMs : 0);
   return { state: { kind: "waiting", reason, attempt, retry: { endpoint, atMs } }, effects: [] };
 }
@@ -184,8 +192,8 @@ function stepStopping(state: ForwardState & { kind: "stopping" }, event: Forward
 
 const END: readonly ForwardEffect[] = [{ do: "resetConnections" }, { do: "disconnect" }];
 
-function connect(endpoint: Endpoint, attempt: number): Step {
-  return { state: { kind: "connecting", endpoint, attempt }, effects: [{ do: "connect", endpoint }] };
+function connect(endpoint: Endpoint, attempt: number, reason: Reason | null): Step {
+  return { state: { kind: "connecting", endpoint, attempt, reason }, effects: [{ do: "connect", endpoint }] };
 }
 
 function attemptOf(state: ForwardState): number {

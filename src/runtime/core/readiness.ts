@@ -26,7 +26,8 @@ export function readinessOf(forwards: readonly ForwardStatus[]): Readiness {
 }
 
 function needsAPerson(forward: ForwardStatus): boolean {
-  return forward.state === "failed" || forward.state === "stopped" || forward.reason?.kind === "denied";
+  const denied = forward.state === "waiting" && forward.reason?.kind === "denied"; // not while it is tried again
+  return forward.state === "failed" || forward.state === "stopped" || denied;
 }
 
 /** The most telling status wins: a port that is taken, then a cluster that refuses, then merely late. */
