@@ -3,6 +3,7 @@ import { defineConfig } from "vitest/config";
 /** Unit tests stand beside their source; the others drive the built CLI as real processes. */
 export default defineConfig({
   test: {
+    maxWorkers: "100%", // much of the time goes by in waiting for processes
     projects: [
       { test: { name: "unit", include: ["src/**/*.test.ts", "test/bench/**/*.test.ts"], testTimeout: 10_000 } },
       {
@@ -19,7 +20,7 @@ export default defineConfig({
           include: ["test/e2e/**/*.test.ts"],
           testTimeout: 180_000,
           hookTimeout: 180_000,
-          maxWorkers: 2, // there the time goes by in waiting for pods, more than in work
+          maxWorkers: 2, // more pods at once than a small cluster has room for
         },
       },
     ],
