@@ -1,5 +1,6 @@
 // `npm test`: everything that must hold, in the order of what is quickest to know, and a summary line at the end.
 import { spawnSync } from "node:child_process";
+import { delimiter, join } from "node:path";
 
 const E2E = "KFWD_E2E_KUBECONFIG";
 
@@ -13,6 +14,8 @@ const steps = [
   { name: "e2e", run: ["vitest", "run", "--project", "e2e"], needs: E2E },
 ];
 
+const tools = join(import.meta.dirname, "..", "node_modules", ".bin"); // npm adds it, a bare `node scripts/check.mjs` does not
+const env = { ...process.env, PATH: `${tools}${delimiter}${process.env.PATH ?? ""}` };
 const only = process.argv.slice(2);
 const outcomes = [];
 for (const step of steps) {
@@ -24,7 +27,12 @@ for (const step of steps) {
   console.log(`\n=== ${step.name}`);
   const startedAt = performance.now();
   const [command, ...args] = step.run;
-  const { status } = spawnSync(command, args, { stdio: "inherit", shell: process.platform === "win32" });
+  const { status, error } = spawnSync(command, args, {
+    env,
+    stdio: "inherit",
+    shell: process.platform === "win32",
+  });
+  if (error) console.error(`${command}: ${error.message}`);
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
   outcomes.push(`${step.name} ${status === 0 ? "ok" : "FAILED"} ${seconds}s`);
   if (status !== 0) break;

@@ -5,7 +5,7 @@ import { FakeClock } from "../../../test/fakes/clock.ts";
 import { KfwdError } from "../../errors.ts";
 import type { Connection, Listener } from "../deps.ts";
 import { localNet } from "./listener.ts";
-import { listeningInodes } from "./portowner.ts";
+import { listeningInodes, startedAs } from "./portowner.ts";
 
 const opened: AsyncDisposable[] = [];
 const net = localNet({ clock: new FakeClock(), nameOwner: async () => undefined });
@@ -110,4 +110,14 @@ test("the kernel's table of sockets tells who listens", () => {
   expect(listeningInodes(table, 5432)).toEqual(["31337"]);
   expect(listeningInodes(table, 22)).toEqual(["22222"]);
   expect(listeningInodes(table, 80)).toEqual([]);
+});
+
+test.each([
+  ["/usr/bin/node\0server.js\0", "node"],
+  ["nginx: master process /usr/sbin/nginx\0", "nginx"],
+  ["npm run dev\0\0\0", "npm"],
+  ["java\0-jar\0/srv/app.jar\0", "java"],
+  ["", ""],
+])("the program of the command line %j is %j", (commandLine, program) => {
+  expect(startedAs(commandLine)).toBe(program);
 });

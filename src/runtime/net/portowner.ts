@@ -4,7 +4,7 @@ import { readFile, readdir, readlink } from "node:fs/promises";
 /** A process that listens on the port. */
 export interface PortOwner {
   readonly pid: number;
-  /** Its command name, as the kernel keeps it (15 characters at most). */
+  /** What it was started as, without its folder. */
   readonly program: string;
 }
 
@@ -38,11 +38,23 @@ async function ownerOf(inodes: ReadonlySet<string>): Promise<PortOwner | undefin
     const fds = await readdir(`/proc/${name}/fd`).catch(() => []);
     for (const fd of fds) {
       const link = await readlink(`/proc/${name}/fd/${fd}`).catch(() => "");
-      if (links.has(link))
-        return { pid: Number(name), program: (await readText(`/proc/${name}/comm`)).trim() };
+      if (links.has(link)) return { pid: Number(name), program: await programOf(name) };
     }
   }
   return undefined;
+}
+
+/** Not the kernel's name first: that is of the main thread, and Node 24 calls its own `MainThread`. */
+async function programOf(pid: string): Promise<string> {
+  const started = startedAs(await readText(`/proc/${pid}/cmdline`));
+  return started === "" ? (await readText(`/proc/${pid}/comm`)).trim() : started;
+}
+
+/** The program of a command line as /proc has it; servers write titles there, like `nginx: master process`. */
+export function startedAs(commandLine: string): string {
+  const [first = ""] = commandLine.split("\0", 1);
+  const [word = ""] = first.split(/:? /, 1);
+  return word.slice(word.lastIndexOf("/") + 1);
 }
 
 function readText(path: string): Promise<string> {
