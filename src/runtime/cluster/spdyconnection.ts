@@ -132,7 +132,6 @@ export class SpdyConnection implements Disposable {
     const stream = new SpdyStream(this.#carrier(), ids, port, handler);
     this.#streams.set(ids.error, stream);
     this.#streams.set(ids.data, stream);
-    this.#pipe.gather(); // SYNs and first bytes together
     this.#write(synStream(ids.error, block("error")));
     this.#write(dataHeader(ids.error, 0, true)); // nothing will be said on it from this side
     this.#write(synStream(ids.data, block("data")));
@@ -283,7 +282,9 @@ export class SpdyConnection implements Disposable {
     return flowing;
   }
 
+  /** What is not data goes out together: SYNs with the first bytes, a FIN with the PINGs of the sweep that follows. */
   #write(frame: Buffer): void {
+    this.#pipe.gather();
     this.#pipe.write(frame, 0);
   }
 

@@ -38,7 +38,7 @@ export function clientEnds(clock: Clock, platform: NodeJS.Platform = process.pla
 
 interface Question {
   readonly family: 4 | 6;
-  /** How the client's line begins after its number: its address and ours. */
+  /** As the client's line has them: its address and ours. */
   readonly ends: string;
   readonly answer: (end: ClientEnd) => void;
 }
@@ -58,7 +58,7 @@ export function tableReader(clock: Clock, read: (family: 4 | 6) => Promise<strin
       if (ofFamily.length === 0) continue;
       const table = await read(family).catch(() => "");
       readBytes += table.length;
-      for (const { ends, answer } of ofFamily) answer(endIn(table, ends));
+      answerFrom(table, ofFamily);
     }
     restUntilMs = clock.now() + (readBytes / 1024) * REST_MS_PER_KIB;
     isDue = false;
@@ -73,18 +73,40 @@ export function tableReader(clock: Clock, read: (family: 4 | 6) => Promise<strin
     const [from, to] = [tableAddress(client), tableAddress(here)];
     if (from === undefined || to === undefined) return Promise.resolve("unknown");
     return new Promise((answer) => {
-      questions.push({ family: from.family, ends: ` ${from.text} ${to.text} `, answer });
+      questions.push({ family: from.family, ends: `${from.text} ${to.text}`, answer });
       if (!isDue) schedule();
     });
   };
 }
 
-/** The client's line: number, own address, peer's address, state, queues, timer, retransmits, uid, timeout, inode. */
-function endIn(table: string, ends: string): ClientEnd {
-  const at = table.indexOf(ends);
-  if (at < 0) return "unknown";
-  const inode = table.slice(at, table.indexOf("\n", at)).trim().split(/\s+/)[8];
-  return inode === "0" ? "gone" : "reading";
+/** One pass over the table, however many ask: it may have megabytes. */
+function answerFrom(table: string, questions: readonly Question[]): void {
+  const open = new Map<string, Question[]>();
+  for (const question of questions) {
+    const same = open.get(question.ends);
+    if (same) same.push(question);
+    else open.set(question.ends, [question]);
+  }
+  const width = questions[0]?.ends.length ?? 0;
+  for (let start = table.indexOf("\n") + 1; start > 0 && open.size > 0;) {
+    const colon = table.indexOf(": ", start);
+    if (colon < 0) break;
+    const ends = table.slice(colon + 2, colon + 2 + width);
+    const asked = open.get(ends);
+    const next = table.indexOf("\n", colon) + 1;
+    if (asked) {
+      const end = endOf(table.slice(colon + 2 + width, next > 0 ? next : undefined));
+      for (const { answer } of asked) answer(end);
+      open.delete(ends);
+    }
+    start = next;
+  }
+  for (const { answer } of [...open.values()].flat()) answer("unknown");
+}
+
+/** What a client's line has after the addresses: state, queues, timer, retransmits, uid, timeout, inode. */
+function endOf(rest: string): ClientEnd {
+  return rest.trim().split(/\s+/)[6] === "0" ? "gone" : "reading";
 }
 
 /** As the kernel prints it: hex, each 32-bit word in the machine's byte order. */

@@ -1,6 +1,7 @@
 /** One accepted TCP client: what it sends is kept until a pod stream carries it, then bytes go both ways. */
 import type { Socket } from "node:net";
 import type { CarryEnd, Clock, Connection, PodStream, StreamEnd, StreamHandler } from "../deps.ts";
+import { Burst } from "./burst.ts";
 import type { ClientEnds, SocketAddress } from "./clientend.ts";
 import { readInto } from "./clientsocket.ts";
 
@@ -21,6 +22,12 @@ const LOOK_AGAIN_MS = 500;
 
 /** How long the client may take to close its side after the pod has closed and everything was delivered. */
 const CLOSE_LINGER_MS = 30_000;
+
+/** Shared: bytes come in bursts, one connection to the cluster after the other. */
+const burst = new Burst();
+
+/** Why waits for a client end; made once, since an abort without a reason makes an error with a stack each time. */
+const CLIENT_LEFT = new Error("the client has left");
 
 /** Who has the client's bytes now. */
 type Stage =
@@ -78,6 +85,7 @@ export class ClientConnection implements Connection {
   }
 
   reset(): void {
+    burst.send(this.#write); // what came before the reset may be read before it
     this.#socket.resetAndDestroy();
   }
 
@@ -87,11 +95,11 @@ export class ClientConnection implements Connection {
         this.#kept = undefined;
         this.#lastAnswerMs = this.#clock.now();
         this.#traffic.bytesIn += chunk.length;
-        if (!this.#socket.write(chunk) && this.#stage.kind === "carried") this.#stage.stream.pause();
-        return this.#socket.writableLength > 0 ? "kept" : "taken";
+        return burst.add(chunk, this.#write);
       },
       onEnd: () => {
         this.#kept = undefined;
+        burst.send(this.#write);
         if (this.#stage.kind === "carried") this.#stage.stream.end(); // frees the stream on the server at once
         this.#socket.end();
         this.#socket.resume(); // what the client still sends has nowhere to go
@@ -100,6 +108,11 @@ export class ClientConnection implements Connection {
       onClose: finish,
     };
   }
+
+  readonly #write = (bytes: Buffer): "taken" | "kept" => {
+    if (!this.#socket.write(bytes) && this.#stage.kind === "carried") this.#stage.stream.pause();
+    return this.#socket.writableLength > 0 ? "kept" : "taken";
+  };
 
   #sendKept(stream: PodStream): void {
     for (const chunk of this.#kept ?? []) stream.write(chunk, 0);
@@ -170,7 +183,7 @@ export class ClientConnection implements Connection {
       this.#stage.stream.abort();
       this.#stage.finish({ kind: "done" });
     }
-    this.#closed.abort();
+    this.#closed.abort(CLIENT_LEFT);
   }
 
   #afterCarry(end: StreamEnd): CarryEnd {
@@ -193,6 +206,7 @@ export class ClientConnection implements Connection {
   /** Destroying a socket with unread bytes would reset it, and the client would lose the tail of its answer. */
   #closeGently(): void {
     const socket = this.#socket;
+    burst.send(this.#write);
     let overdue: Disposable | undefined;
     socket.end();
     socket.resume();
