@@ -150,5 +150,30 @@ export function describeAccess(world: () => World): void {
       expect(after.entries.map(({ local }) => local)).toEqual(before.entries.map(({ local }) => local));
       expect(after.supervisor.pid).toBe(before.supervisor.pid);
     });
+
+    test("connections that go silent: clients are reset in 16 s, watches notice as soon, and all goes on", async () => {
+      const { kubeconfig, proxy } = await world().behindProxy();
+      await using project = await projectAs(kubeconfig);
+      await project.ok("up", "--wait");
+      const echo = await dial(await project.port("echo"));
+      await expectEcho(echo);
+      const ended = new Promise<string>((resolve) => {
+        echo.on("error", ({ message }) => resolve(message)).on("end", () => resolve("orderly end"));
+      });
+
+      const startedMs = performance.now();
+      proxy.forget();
+      expect(await ended).toMatch(/ECONNRESET/);
+      expect(performance.now() - startedMs).toBeLessThan(16_000 + BUSY_MS);
+      expect((await project.forward("echo")).lastError?.message).toMatch(/: no sign of life for 15 s$/);
+      expect(await httpGet(await project.port("web"))).toMatch(/^hello from app-/);
+
+      const [old] = await world().podsOf(namespace, "app");
+      await world().deletePod(namespace, old?.name ?? "");
+      await project.until("web", ({ state, pod }) => state === "ready" && pod !== old?.name);
+    });
   });
 }
+
+/** What a busy machine may add to a deadline. */
+const BUSY_MS = 2_000;

@@ -30,6 +30,11 @@ export class Proxy implements AsyncDisposable {
     for (const socket of this.#sockets) socket.resetAndDestroy();
   }
 
+  /** As a router does that forgets: what goes over the connections there are is lost without a word. New ones work. */
+  forget(): void {
+    for (const socket of this.#sockets) socket.unpipe().resume();
+  }
+
   /** The server is back, on the same port. */
   async open(): Promise<void> {
     this.#server = createServer({ noDelay: true }, (socket) => this.#pass(socket));

@@ -65,6 +65,10 @@ export class KubeCluster implements Cluster {
       clock: this.#clock,
       upgrade: (signal) => this.#way(place).ladder.upgrade({ namespace, pod }, signal),
       whenGone: (tell) => this.#api.whenGone({ ...place, namespace }, { name: pod, uid: podUid }, tell),
+      onSilence: () => {
+        this.#way(place).dialler.forgetPrepared();
+        this.#api.doubt(place);
+      },
     });
   }
 

@@ -105,6 +105,39 @@ describe("wake", () => {
   });
 });
 
+describe("doubt", () => {
+  test("of a server asks it again on behalf of all its namespaces, and of no other; once in five seconds", async () => {
+    await using one = await FakeApiServer.start();
+    await using two = await FakeApiServer.start();
+    const path = kubeconfig({ one: one.url, two: two.url });
+    const clock = new FakeClock();
+    await using api = apiOf(clock);
+    for (const server of [one, two]) server.refuse("pods", 403, 99);
+    let told = 0;
+    const follow = (context: string, namespace: string) => {
+      const place = api.pin({ kubeconfig: path, context, namespace });
+      api.follow({ place, target: { kind: "pod", name: "a" }, remotePort: undefined }, () => void told++);
+      return place;
+    };
+    const doubted = follow("one", "shop");
+    follow("one", "team");
+    follow("two", "shop");
+    await until(() => told === 3);
+    api.doubt(doubted);
+    api.doubt(doubted);
+    await until(() => told === 5);
+    expect([one.lists("pods"), two.lists("pods")]).toEqual([4, 1]);
+    await clock.advance(4_999);
+    api.doubt(doubted);
+    await settle();
+    expect(one.lists("pods")).toBe(4);
+    await clock.advance(1);
+    api.doubt(doubted);
+    await until(() => told === 7);
+    expect([one.lists("pods"), two.lists("pods")]).toEqual([6, 1]);
+  });
+});
+
 describe("follow", () => {
   test("goes to the context's server with its token; two contexts with one namespace are two", async () => {
     await using one = await FakeApiServer.start();

@@ -23,7 +23,12 @@ export interface KubeApiOptions extends KubeconfigSources {
 interface Client {
   readonly access: KubeAccess;
   readonly rest: RestClient;
+  /** When its connections were last replaced because one was silent, on the clock. */
+  doubtedAtMs: number;
 }
+
+/** A server's connections go silent together: they are replaced once in this time. */
+const DOUBT_REST_MS = 5_000;
 
 /** One client per (kubeconfig, context), kept until disposed. */
 export class KubeApi implements AsyncDisposable {
@@ -86,6 +91,16 @@ export class KubeApi implements AsyncDisposable {
     if (client) this.#followers.wake("asked", { rest: client.rest, namespace: place.namespace });
   }
 
+  /** A connection to this API server went dead without a word: its watches go on over new ones. */
+  doubt(place: Place): void {
+    const client = this.#clients.get(keyOf(place));
+    const nowMs = this.#options.clock.now();
+    if (client === undefined || nowMs - client.doubtedAtMs < DOUBT_REST_MS) return;
+    client.doubtedAtMs = nowMs;
+    client.rest.wake();
+    this.#followers.wake("slept", { rest: client.rest });
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     const clients = [...this.#clients.values()];
     for (const { access } of clients) access[Symbol.dispose]();
@@ -108,7 +123,8 @@ export class KubeApi implements AsyncDisposable {
       const { source } = access.proxy;
       this.#options.log.info("proxy", { context: place.context, proxy: addressText(access.proxy), source });
     }
-    const client = { access, rest: new RestClient(access, this.#options.clock) };
+    const rest = new RestClient(access, this.#options.clock);
+    const client: Client = { access, rest, doubtedAtMs: Number.NEGATIVE_INFINITY };
     this.#clients.set(key, client);
     return client;
   }

@@ -6,6 +6,7 @@ import type { PodStream } from "../deps.ts";
 import { goAway } from "../wire/spdy.ts";
 import type { BytePipe } from "./pipe.ts";
 import { Pool, type PoolUse } from "./pool.ts";
+import { DEAD_AFTER_MS, PING_AFTER_MS } from "./spdyconnection.ts";
 
 const here = new AbortController().signal;
 
@@ -17,6 +18,7 @@ let script: (KfwdError | Promise<void>)[];
 let upgrades: number;
 let told: string[];
 let leave: Disposable[];
+let silences: number;
 /** The pool's ear for the pod's end; undefined once it listens no more. */
 let podGone: (() => void) | undefined;
 
@@ -25,6 +27,7 @@ beforeEach(() => {
   const ours: Peer[] = (peers = []); // an earlier test's pool may still be opening connections
   script = [];
   upgrades = 0;
+  silences = 0;
   told = [];
   leave = [];
   pool = new Pool({
@@ -34,6 +37,7 @@ beforeEach(() => {
       podGone = tell;
       return { [Symbol.dispose]: () => (podGone = undefined) };
     },
+    onSilence: () => void silences++,
     async upgrade(signal): Promise<BytePipe> {
       signal.throwIfAborted();
       if (ours === peers) upgrades++;
@@ -308,6 +312,20 @@ describe("the last user's leaving", () => {
     expect(ears.heard).toEqual(["the rest", "<end>", "<done>"]);
     await turnUntil(() => peers.every((peer) => peer.socket.destroyed));
   });
+});
+
+test("a connection that dies without a word is told, one that is closed is not", async () => {
+  const user = await standing();
+  peers[0]?.socket.destroy();
+  await turnUntil(() => told.length === 2);
+  expect(silences).toBe(0);
+  user.retry();
+  await turnUntil(() => told.length === 3);
+  const [, peer] = peers;
+  if (peer) peer.answerPings = "none";
+  await clock.advance(DEAD_AFTER_MS + PING_AFTER_MS);
+  await turnUntil(() => told.length === 4);
+  expect([told.at(-1), silences]).toEqual(["lost ConnectionSilent", 1]);
 });
 
 describe("the end of the pod", () => {

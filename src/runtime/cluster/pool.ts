@@ -4,7 +4,7 @@ import type { Reason } from "../core/status.ts";
 import type { Clock, PodStream, StreamHandler } from "../deps.ts";
 import { reasonOf } from "./failures.ts";
 import type { BytePipe } from "./pipe.ts";
-import { SpdyConnection } from "./spdyconnection.ts";
+import { SILENT, SpdyConnection } from "./spdyconnection.ts";
 
 /** Connections to one pod that take streams at once, those being opened included. Beyond it streams share one. */
 const MAX_CONNECTIONS = 8;
@@ -24,6 +24,8 @@ export interface PoolDeps {
   readonly clock: Clock;
   /** `tell` is called, perhaps more than once and never from within, when the pod is no more. */
   whenGone(tell: () => void): Disposable;
+  /** A connection went dead without a word: others to the same server may have, too. */
+  onSilence(): void;
   /** @throws KfwdError, or the signal's reason. */
   upgrade(signal: AbortSignal): Promise<BytePipe>;
 }
@@ -234,6 +236,7 @@ export class Pool {
 
   #onClose(connection: SpdyConnection, reason: Reason): void {
     this.#connections.delete(connection);
+    if (reason.code === SILENT) this.#deps.onSilence();
     this.#restWhenEmpty();
     this.#openForWaiting();
     if (this.#usable || this.#opening > 0) return;

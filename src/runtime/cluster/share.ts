@@ -43,11 +43,12 @@ export class SharedReflectors<T> implements AsyncDisposable {
     };
   }
 
-  /** @see Reflector.wake. With `only`, those of one API server and namespace. */
-  wake(why: WakeReason, only?: { readonly rest: RestClient; readonly namespace: string }): void {
+  /** @see Reflector.wake. With `only`, those of one API server, or of one namespace there. */
+  wake(why: WakeReason, only?: { readonly rest: RestClient; readonly namespace?: string }): void {
     for (const [rest, entries] of this.#entries) {
+      if (only !== undefined && only.rest !== rest) continue;
       for (const [namespace, { reflector }] of entries) {
-        if (only === undefined || (only.rest === rest && only.namespace === namespace)) reflector.wake(why);
+        if (only?.namespace === undefined || only.namespace === namespace) reflector.wake(why);
       }
     }
   }

@@ -262,6 +262,18 @@ describe("the connection", () => {
     expect(ears.heard).toEqual(["<lost>"]);
   });
 
+  test("is dead fifteen seconds after its last word, whenever that came", async () => {
+    const { ears } = open();
+    peer.answerPings = "none";
+    await clock.advance(100);
+    peer.data(3, "a word");
+    await turnUntil(() => ears.heard.length === 1);
+    await clock.advance(DEAD_AFTER_MS - 1);
+    expect(closed).toBe(undefined);
+    await clock.advance(1);
+    expect(closed?.message).toContain("no sign of life for 15 s");
+  });
+
   test("after GOAWAY it carries what it has, then closes", async () => {
     const { ears } = open();
     peer.socket.write(goAway(3));

@@ -24,6 +24,9 @@ export const PING_AFTER_MS = 5_000;
 /** No frame for this long: the connection is dead, whatever TCP believes. */
 export const DEAD_AFTER_MS = 15_000;
 
+/** Code of the reason when a connection ended without a word of the other side. */
+export const SILENT = "ConnectionSilent";
+
 /** The server deals PINGs out to its 5 frame workers in turn, so 5 answers prove that none of them is stuck. */
 const SWEEP_PINGS = 5;
 
@@ -229,11 +232,12 @@ export class SpdyConnection implements Disposable {
     if (this.#pausedBy.size > 0) this.#lastHeardMs = this.#clock.now();
     const silentMs = this.#clock.now() - this.#lastHeardMs;
     if (silentMs >= DEAD_AFTER_MS) {
-      this.#close(`no sign of life for ${DEAD_AFTER_MS / 1000} s`);
+      this.#close(`no sign of life for ${DEAD_AFTER_MS / 1000} s`, SILENT);
       return;
     }
     if (silentMs >= PING_AFTER_MS) this.#ping(() => {});
-    this.#keepalive = this.#clock.timer(PING_AFTER_MS, () => this.#keepAlive());
+    const leftMs = (silentMs < PING_AFTER_MS ? PING_AFTER_MS : DEAD_AFTER_MS) - silentMs;
+    this.#keepalive = this.#clock.timer(Math.min(PING_AFTER_MS, leftMs), () => this.#keepAlive());
   }
 
   #carrier(): Carrier {
@@ -307,13 +311,13 @@ export class SpdyConnection implements Disposable {
     if (this.#stage === "retiring" && this.#streams.size === 0) this.#close("retired");
   }
 
-  #close(why: string): void {
+  #close(why: string, code = "ConnectionLost"): void {
     if (this.#stage === "closed") return;
     this.#stage = "closed";
     this.#keepalive[Symbol.dispose]();
     this.#pipe[Symbol.dispose]();
     const reason: Reason = {
-      code: "ConnectionLost",
+      code,
       kind: "transient",
       message: `pod "${this.pod}": ${why}`,
     };
