@@ -17,6 +17,7 @@ import { table } from "./harness/table.ts";
 import { connections } from "./rows/connections.ts";
 import { firstByte } from "./rows/firstbyte.ts";
 import { memoryFifty } from "./rows/memory.ts";
+import { neighbour } from "./rows/neighbour.ts";
 import { requestsTen } from "./rows/requests.ts";
 import { status } from "./rows/status.ts";
 import { throughput } from "./rows/throughput.ts";
@@ -29,6 +30,7 @@ const ROWS: Readonly<Record<string, (bench: Bench) => Promise<Figure[]>>> = {
   "requests-10": requestsTen,
   "memory-50": memoryFifty,
   "first-byte": firstByte,
+  neighbour,
   throughput,
   connections,
 };

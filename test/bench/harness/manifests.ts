@@ -4,6 +4,7 @@
 export const ECHO_PORT = 7000;
 export const SEND_PORT = 7001;
 export const TAKE_PORT = 7002;
+export const LATE_PORT = 7003;
 
 export const PODS = 10;
 
@@ -23,7 +24,7 @@ export function manifests(image: string, program: string): object {
 }
 
 function service(index: number): object {
-  const ports = [ECHO_PORT, SEND_PORT, TAKE_PORT].map((port) => ({ name: `p${port}`, port }));
+  const ports = [ECHO_PORT, SEND_PORT, TAKE_PORT, LATE_PORT].map((port) => ({ name: `p${port}`, port }));
   return {
     apiVersion: "v1",
     kind: "Service",

@@ -1,6 +1,7 @@
 /** The client of all measurements, in a process of its own so that it shares no event loop with what measures. */
 import { connections, firstBytes } from "./connecting.ts";
 import { firstEcho } from "./firstecho.ts";
+import { neighbours } from "./neighbours.ts";
 import { type Order, type Outcome } from "./tasks.ts";
 import { download, upload } from "./transfers.ts";
 
@@ -21,6 +22,8 @@ function perform(order: Order): Promise<unknown> {
       return firstBytes(order.ask);
     case "connections":
       return connections(order.ask);
+    case "neighbours":
+      return neighbours(order.ask);
     case "download":
       return download(order.ask);
     case "upload":

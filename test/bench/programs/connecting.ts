@@ -35,11 +35,11 @@ export async function connections({
 }
 
 /** A byte there and back on a new connection, which is then closed without waiting for anybody. */
-function firstByte(port: number): Promise<number> {
+export function firstByte(port: number, deadlineMs = ECHO_DEADLINE_MS): Promise<number> {
   return new Promise((resolve, reject) => {
     const startedAtMs = nowMs();
     const socket = connect({ host: "127.0.0.1", port, noDelay: true });
-    const deadline = setTimeout(() => socket.destroy(new Error("no echo in time")), ECHO_DEADLINE_MS);
+    const deadline = setTimeout(() => socket.destroy(new Error("no echo in time")), deadlineMs);
     socket.once("connect", () => socket.write("x"));
     socket.once("data", () => {
       resolve(nowMs() - startedAtMs);

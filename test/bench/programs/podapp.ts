@@ -1,11 +1,12 @@
 /**
- * The program in the bench's pods. A client of the last two sends how many bytes it is about, in decimal and a newline.
+ * The program in the bench's pods. A client of all but the first sends how many bytes it is about, in decimal and a newline.
  *
  * | port | does                                                                |
  * |------|---------------------------------------------------------------------|
  * | 7000 | sends back what comes                                               |
  * | 7001 | sends that many bytes of the pattern, then closes                   |
  * | 7002 | reads that many, answers how many came and whether they were right  |
+ * | 7003 | the same, but reads nothing for the first {@link LATE_MS}           |
  */
 import { createServer, type Socket } from "node:net";
 import { PatternCheck, sendPattern } from "./pattern.ts";
@@ -19,15 +20,28 @@ serve(7001, (socket, bytes) => {
   );
 });
 
-serve(7002, (socket, bytes, early) => {
+/** For so long the client of 7003 meets an application that does not read. */
+const LATE_MS = 6_000;
+
+serve(7002, take);
+
+serve(7003, (socket, bytes, early) => {
+  socket.pause();
+  setTimeout(() => {
+    take(socket, bytes, early);
+    socket.resume();
+  }, LATE_MS);
+});
+
+function take(socket: Socket, bytes: number, early: Buffer): void {
   const check = new PatternCheck();
-  const take = (chunk: Buffer): void => {
+  const push = (chunk: Buffer): void => {
     check.push(chunk);
     if (check.bytes >= bytes) socket.end(`${check.bytes} ${check.wrong ? "wrong" : "right"}\n`);
   };
-  take(early);
-  socket.on("data", take);
-});
+  push(early);
+  socket.on("data", push);
+}
 
 process.on("SIGTERM", () => process.exit());
 

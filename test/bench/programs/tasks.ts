@@ -16,6 +16,19 @@ export interface Tasks {
     readonly ask: { readonly port: number; readonly count: number; readonly atOnce: number };
     readonly answer: { readonly ms: number; readonly failed: number };
   };
+  /**
+   * New connections to an echo port, one after the other, while another one is stalled: how long each took to its
+   * first byte, or `deadlineMs` where none came. Throws when the stalled one then lacks a byte.
+   */
+  neighbours: {
+    readonly ask: {
+      readonly port: number;
+      readonly count: number;
+      readonly deadlineMs: number;
+      readonly stalled: { readonly by: "reader" | "writer"; readonly port: number; readonly bytes: number };
+    };
+    readonly answer: { readonly ms: readonly number[] };
+  };
   /** Fetches the pattern on `streams` connections at once, checks it, and throws when a byte is wrong or missing. */
   download: {
     readonly ask: Transfer;

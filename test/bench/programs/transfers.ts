@@ -42,7 +42,8 @@ async function fetchPattern(port: number, bytes: number): Promise<void> {
   if (check.wrong) throw new Error(`${bytes} bytes came, and some are wrong`);
 }
 
-async function putPattern(port: number, bytes: number): Promise<void> {
+/** @throws Error when the pod did not get every byte. */
+export async function putPattern(port: number, bytes: number): Promise<void> {
   const socket = connect({ host: "127.0.0.1", port });
   const closed = once(socket, "close");
   let answer = "";

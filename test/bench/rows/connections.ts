@@ -4,7 +4,7 @@ import type { Figure } from "../harness/figures.ts";
 import { echoLinks, Forwarder, toolsByTurns, type Tool } from "../harness/forwarders.ts";
 import { cpuSeconds, memory } from "../harness/procfs.ts";
 
-const COUNT = 1_000;
+const COUNT = 5_000;
 const AT_ONCE = 16;
 
 export async function connections(bench: Bench): Promise<Figure[]> {
@@ -16,9 +16,9 @@ export async function connections(bench: Bench): Promise<Figure[]> {
     ours: kfwd.map((costs) => costs[of]),
   });
   return [
-    figure(`${AT_ONCE} at a time`, "per s", "rate"),
-    figure("CPU", "CPU s/1000", "cpu"),
-    figure("RSS after", "MB", "rssMb"),
+    { ...figure(`${AT_ONCE} at a time`, "per s", "rate"), goal: { of: "ratio", is: ">=", limit: 1.3 } },
+    { ...figure("CPU", "CPU s/1000", "cpu"), goal: { of: "ratio", is: "<=", limit: 0.8 } },
+    { ...figure(`RSS after ${COUNT}`, "MB", "rssMb"), goal: { of: "value", is: "<=", limit: 85 } },
   ];
 }
 
