@@ -10,7 +10,7 @@ import type { ClusterFlags, SharedFlags, World } from "./world.ts";
 /** The file as a plan; undefined when it is not fit for use, which has been said then (exit status 2). */
 export async function readPlan(world: World, flags: ClusterFlags, out: Output): Promise<UpPlan | undefined> {
   const { context, namespace, kubeconfig } = flags;
-  const { config, parsed } = await world.runtime.load(chosenFile(world, flags), {
+  const { config, parsed, ownName } = await world.runtime.load(chosenFile(world, flags), {
     ...(context !== undefined && { context }),
     ...(namespace !== undefined && { namespace }),
     ...(kubeconfig !== undefined && { kubeconfig }),
@@ -19,8 +19,8 @@ export async function readPlan(world: World, flags: ClusterFlags, out: Output): 
   tell(found, parsed.more, config.text, out);
   if (parsed.kind === "invalid") return undefined;
   const explicitName = chosenName(world, flags);
-  const project = world.runtime.nameOf(config, parsed.project.name, explicitName);
-  return { config, project, forwards: parsed.project.forwards, explicitName };
+  const project = explicitName ?? ownName;
+  return { config, forwards: parsed.project.forwards, ownName, explicitName, project };
 }
 
 /** `-p`, else KFWD_PROJECT. */

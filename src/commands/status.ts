@@ -52,7 +52,7 @@ function running({ runtime }: World, project: Project, state: LockState): LockRe
     case "alive":
       return state.record;
     case "none":
-      throw nothingRuns(project.shownAs);
+      throw nothingRuns(project.shownAs, project.namesakes[0]);
     case "dead":
       throw died(state);
     case "unresponsive":
@@ -62,10 +62,12 @@ function running({ runtime }: World, project: Project, state: LockState): LockRe
   }
 }
 
-export function nothingRuns(project: string | undefined): KfwdError {
+/** `namesake`: the name under which the same file runs. */
+function nothingRuns(project: string | undefined, namesake?: string): KfwdError {
   return new KfwdError(
     "NOT_RUNNING",
     project === undefined ? "nothing is running" : `nothing is running for project ${project}`,
+    { hint: namesake && `its file runs as project ${namesake}: kfwd status -p ${namesake}` },
   );
 }
 

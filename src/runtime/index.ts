@@ -24,7 +24,6 @@ import type { Clock } from "./deps.ts";
 import {
   findProject,
   lookAt,
-  namesakes,
   projectOfFile,
   stdinPath,
   type Project,
@@ -64,16 +63,19 @@ export interface RuntimeWorld {
 export interface LoadedConfig {
   readonly config: ConfigText;
   readonly parsed: ParseResult;
+  /** The project's name unless `-p` says another: the file's `name:`, else its folder's. */
+  readonly ownName: string;
 }
 
 /** Everything `up` needs to make a file true. */
 export interface UpPlan {
   readonly config: ConfigText;
-  /** Display name. */
-  readonly project: string;
   readonly forwards: readonly ForwardSpec[];
+  readonly ownName: LoadedConfig["ownName"];
   /** `-p` or KFWD_PROJECT. */
   readonly explicitName: string | undefined;
+  /** What messages call it. */
+  readonly project: string;
 }
 
 /** One per command. Holds nothing open. */
@@ -93,25 +95,19 @@ export class Runtime {
         ? configFromText(await this.#world.readStdin(), cwd)
         : readConfig(findConfig({ cwd, home: facts.home }, file), cwd);
     const identity = { name: config.shownAs, folder: config.folder, home: facts.home };
-    return {
-      config,
-      parsed: parseForwards(config.text, identity, {
-        ...overrides,
-        ...(kubeconfig && { kubeconfig: resolve(cwd, kubeconfig) }),
-      }),
-    };
-  }
-
-  /** The display name of a project: `-p`, else the file's `name:`, else its folder's. */
-  nameOf(config: ConfigText, named: string | undefined, explicitName: string | undefined): string {
-    return explicitName ?? named ?? projectNameOf(config.folder);
+    const parsed = parseForwards(config.text, identity, {
+      ...overrides,
+      ...(kubeconfig && { kubeconfig: resolve(cwd, kubeconfig) }),
+    });
+    const named = parsed.kind === "valid" ? parsed.project.name : undefined;
+    return { config, parsed, ownName: named ?? projectNameOf(config.folder) };
   }
 
   /** Gets hold of the project's supervisor, starting one if none runs. @throws as {@link openSession}. */
   open(plan: UpPlan, where: "here" | "detached", signal: AbortSignal): Promise<Session> {
-    const { config, explicitName, project } = plan;
+    const { config, ownName, explicitName, project } = plan;
     const path = config.path ?? stdinPath(this.#world.cwd);
-    const { runtimeFolder, files } = projectOfFile(this.#surroundings(), path, explicitName);
+    const { runtimeFolder, files } = projectOfFile(this.#surroundings(), { path, ownName, explicitName });
     const request = {
       runtimeFolder,
       id: files.id,
@@ -135,11 +131,6 @@ export class Runtime {
   /** Whether the file on disk is another than the one that was applied. */
   configChanged({ path, sha256 }: StatusReport["config"]): boolean {
     return path !== null && hashOfFile(path) !== sha256;
-  }
-
-  /** Names under which the same file runs as well. */
-  namesakes(configPath: string): readonly string[] {
-    return namesakes(this.#surroundings(), configPath);
   }
 
   /** Whoever asked disposes the client. @throws KfwdError when it does not answer. */

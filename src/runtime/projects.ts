@@ -1,11 +1,13 @@
 /** From what stands on a command line to the project that is meant, and who keeps it. */
 import { dirname } from "node:path";
 import { KfwdError } from "../errors.ts";
-import { findConfig, foldersUpwards, projectNameOf } from "./configfile.ts";
+import { PROJECT_NAME, PROJECT_NAME_RULE } from "../schema/fields.ts";
+import { projectNameIn } from "../schema/parse.ts";
+import { findConfig, foldersUpwards, projectNameOf, readConfig } from "./configfile.ts";
 import type { LockDeps, LockState } from "./daemon/inspect.ts";
 import { inspect } from "./daemon/inspect.ts";
 import { findRuntimeFolder, openRuntimeFolder, type PlaceFacts } from "./daemon/place.ts";
-import { listProjects, projectFiles, projectId, type ProjectFiles } from "./daemon/projectfiles.ts";
+import { listProjects, projectFiles, projectId, realPath, type ProjectFiles } from "./daemon/projectfiles.ts";
 import { readLock } from "./daemon/readlock.ts";
 import type { LockRecord } from "./wire/lockrecord.ts";
 
@@ -27,12 +29,20 @@ export interface ProjectChoice {
 /** A project that may run or not. */
 export interface Project {
   readonly files: ProjectFiles;
-  /** How messages name it. */
+  /** Its name: the one it runs under, else the one it would have. */
   readonly shownAs: string;
+  /** Other names under which its file runs as well. */
+  readonly namesakes: readonly string[];
 }
 
-/** `-p` names, as docker compose takes them. */
-const NAME = /^[a-z0-9][a-z0-9_-]{0,62}$/;
+/** A file that is there, and what its project is called. */
+export interface NamedFile {
+  readonly path: string;
+  /** Without `-p`: the file's `name:`, else its folder's. */
+  readonly ownName: string;
+  /** `-p` or KFWD_PROJECT. */
+  readonly explicitName: string | undefined;
+}
 
 /**
  * The project of a file that is there, for `up`. Makes the runtime folder.
@@ -40,45 +50,42 @@ const NAME = /^[a-z0-9][a-z0-9_-]{0,62}$/;
  */
 export function projectOfFile(
   around: Surroundings,
-  configPath: string,
-  name: string | undefined,
+  { path, ownName, explicitName }: NamedFile,
 ): { readonly runtimeFolder: string; readonly files: ProjectFiles } {
-  checkName(name);
+  checkName(explicitName);
   const runtimeFolder = openRuntimeFolder(around.facts);
-  return { runtimeFolder, files: projectFiles(runtimeFolder, idOf(around, configPath, name)) };
+  const running = recordsIn(around, runtimeFolder).find(
+    ({ record }) => record.config.path === path && record.project === explicitName,
+  );
+  if (running !== undefined) return { runtimeFolder, files: running.files };
+  // To be told the name that it has anyhow makes it no other project.
+  const id = idOf(around, path, explicitName === ownName ? undefined : explicitName);
+  return { runtimeFolder, files: projectFiles(runtimeFolder, id) };
 }
 
 /**
  * The project a user means who wants to look at it or end it: by its name from anywhere, else by the file of this
- * folder, else by the folder alone if the file is gone. Undefined: there is no such project, nor was there one lately.
- * @throws KfwdError `CONFIG_NOT_FOUND` when there is neither a name nor a file, `RUNTIME_FOLDER`, `USAGE`.
+ * folder, else by the folder alone if the file is gone. Undefined: none of that name runs, nor did one lately.
+ * @throws KfwdError `CONFIG_NOT_FOUND` when there is neither a name nor a file, `CONFIG_UNREADABLE`, `RUNTIME_FOLDER`,
+ * `USAGE`.
  */
 export function findProject(around: Surroundings, choice: ProjectChoice): Project | undefined {
   checkName(choice.name);
   const runtimeFolder = findRuntimeFolder(around.facts);
-  const records = runtimeFolder === undefined ? [] : recordsIn(around, runtimeFolder);
+  const records = recordsIn(around, runtimeFolder);
   const configPath = configPathOf(around, choice);
-  if (choice.name !== undefined) return byName(choice.name, configPath, records);
+  if (choice.name !== undefined) return byName(around, choice.name, configPath, records);
   if (configPath === undefined) return byFolder(around, choice, records);
-  if (runtimeFolder === undefined) return undefined;
   const files = projectFiles(runtimeFolder, idOf(around, configPath, undefined));
   const known = records.find((one) => one.files.id === files.id);
-  return { files, shownAs: known?.record.project ?? projectNameOf(dirname(configPath)) };
+  const shownAs = known?.record.project ?? nameOfFile(around, configPath);
+  const others = records.filter((one) => one !== known && one.record.config.path === configPath);
+  return { files, shownAs, namesakes: others.map(({ record }) => record.project) };
 }
 
 /** Who keeps the project, if anyone. Changes nothing. */
 export function lookAt(around: Surroundings, project: Project, signal: AbortSignal): Promise<LockState> {
   return inspect(around.lockDeps, project.files, signal);
-}
-
-/** Projects that run from the same file under another name: what a user may have meant. */
-export function namesakes(around: Surroundings, configPath: string): readonly string[] {
-  const runtimeFolder = findRuntimeFolder(around.facts);
-  if (runtimeFolder === undefined) return [];
-  const records = recordsIn(around, runtimeFolder);
-  return records
-    .filter(({ record }) => record.config.path === configPath)
-    .map(({ record }) => record.project);
 }
 
 interface Known {
@@ -94,6 +101,7 @@ function recordsIn(around: Surroundings, runtimeFolder: string): readonly Known[
 }
 
 function byName(
+  around: Surroundings,
   name: string,
   configPath: string | undefined,
   records: readonly Known[],
@@ -101,14 +109,18 @@ function byName(
   const bearers = records.filter(({ record }) => record.project === name);
   const here = bearers.filter(({ record }) => record.config.path === configPath);
   const [only, another] = here.length > 0 ? here : bearers;
-  if (another !== undefined) {
+  // Two of one file: it took the name that another one had been started with.
+  const asked = configPath === undefined ? undefined : idOf(around, configPath, name);
+  const started = here.find(({ files }) => files.id === asked);
+  if (another !== undefined && started === undefined) {
     const paths = bearers.map(({ record }) => `  ${record.config.path ?? "<stdin>"} (pid ${record.pid})`);
     throw new KfwdError("USAGE", `several projects are called "${name}"`, {
       detail: paths.join("\n"),
       hint: "run this in the folder of the one you mean, or name its file with -f",
     });
   }
-  return only && { files: only.files, shownAs: name };
+  const found = started ?? only;
+  return found && { files: found.files, shownAs: name, namesakes: [] };
 }
 
 function byFolder(
@@ -120,16 +132,23 @@ function byFolder(
     const known = records.find(
       ({ record }) => record.config.path !== null && dirname(record.config.path) === folder,
     );
-    if (known) return { files: known.files, shownAs: known.record.project };
+    if (known) return { files: known.files, shownAs: known.record.project, namesakes: [] };
   }
   findConfig({ cwd: around.cwd, home: around.facts.home }, choice.file); // throws: there is none
   return undefined;
 }
 
+/** As `up` would call it. What came on standard input cannot be asked again. */
+function nameOfFile({ cwd }: Surroundings, configPath: string): string {
+  if (configPath === stdinPath(cwd)) return projectNameOf(cwd);
+  const { text, folder } = readConfig(configPath, cwd);
+  return projectNameIn(text) ?? projectNameOf(folder);
+}
+
 function configPathOf(around: Surroundings, { file, name }: ProjectChoice): string | undefined {
   if (file === "-") return stdinPath(around.cwd);
   try {
-    return findConfig({ cwd: around.cwd, home: around.facts.home }, file);
+    return realPath(findConfig({ cwd: around.cwd, home: around.facts.home }, file));
   } catch (thrown) {
     if (name !== undefined || KfwdError.from(thrown).code === "CONFIG_NOT_FOUND") return undefined;
     throw thrown;
@@ -146,8 +165,8 @@ function idOf(around: Surroundings, configPath: string, name: string | undefined
 }
 
 function checkName(name: string | undefined): void {
-  if (name === undefined || NAME.test(name)) return;
+  if (name === undefined || PROJECT_NAME.test(name)) return;
   throw new KfwdError("USAGE", `"${name}" cannot be the name of a project`, {
-    hint: "lower-case letters, digits, - and _, at most 63, beginning with a letter or digit",
+    hint: `a name is ${PROJECT_NAME_RULE}`,
   });
 }

@@ -16,8 +16,9 @@ export const FORMAT_VERSION = 1;
 export const FORWARD_NAME = /^[a-z][a-z0-9-]{0,39}$/;
 export const FORWARD_NAME_RULE = 'lowercase letters, digits and "-", starting with a letter, at most 40';
 
-const PROJECT_NAME = /^[a-z0-9][a-z0-9_-]{0,62}$/;
-const PROJECT_NAME_RULE =
+/** What a project may be called, as docker compose has it. */
+export const PROJECT_NAME = /^[a-z0-9][a-z0-9_-]{0,62}$/;
+export const PROJECT_NAME_RULE =
   'lowercase letters, digits, "-" and "_", starting with a letter or digit, at most 63';
 
 /** Takes a problem through zod, whose issues carry only data of its own kinds. */

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { formatDiagnostic } from "./diagnostic.ts";
-import { parseForwards } from "./parse.ts";
+import { parseForwards, projectNameIn } from "./parse.ts";
 import { findControl } from "../printable.ts";
 import type { ForwardSpec, ProjectSpec } from "./spec.ts";
 
@@ -704,4 +704,22 @@ test("what a file says is what its specs say", () => {
       },
     ),
   );
+});
+
+test.each([
+  ["name: shop\nforwards: {}\n", "shop"],
+  ["name: shop\nforwards: { api: { prot: 1 } }\nnmae: x\n", "shop"],
+  ["forwards: {}\n", undefined],
+  ["name: My Shop\n", undefined],
+  ["name: 5\n", undefined],
+  ["name: [shop]\n", undefined],
+  ["name: shop\n\tforwards\n", undefined],
+  ["- name: shop\n", undefined],
+  ["", undefined],
+])("the name in %j is %j", (text, name) => {
+  expect(projectNameIn(text)).toBe(name);
+});
+
+test("a file that is too large has no name", () => {
+  expect(projectNameIn(`name: shop\n${"#".repeat(300_000)}`)).toBeUndefined();
 });

@@ -1,5 +1,6 @@
 /** Text of forwards.yaml in, a project or diagnostics out. */
 import type { Diagnostic } from "./diagnostic.ts";
+import { PROJECT_NAME } from "./fields.ts";
 import { mergeFile, type Overrides } from "./merge.ts";
 import type { PathBase } from "./paths.ts";
 import { readRaw } from "./raw.ts";
@@ -40,6 +41,14 @@ export function parseForwards(text: string, file: FileIdentity, overrides: Overr
   if (project === undefined || report.hasErrors) return { kind: "invalid", ...report.errors() };
   const { diagnostics, more } = report.warnings();
   return { kind: "valid", project, warnings: diagnostics, more };
+}
+
+/** The project's name as the file gives it, whatever else is wrong in it; undefined when it gives none that may be used. */
+export function projectNameIn(text: string): string | undefined {
+  if (isTooLarge(text)) return undefined;
+  const name = readYaml(makeSource("", text), new Report())?.entries.get("name")?.value;
+  const value = name?.kind === "scalar" ? name.value : undefined;
+  return typeof value === "string" && PROJECT_NAME.test(value) ? value : undefined;
 }
 
 function read(

@@ -99,7 +99,7 @@ describe.concurrent("output", () => {
     const { status, stdout, stderr } = await project.run("status", "--json");
     expect({ status, stdout }).toEqual({ status: 3, stdout: "" });
     expect(JSON.parse(stderr)).toEqual({
-      error: { code: "KFWD_NOT_RUNNING", message: "nothing is running", hint: "kfwd up" },
+      error: { code: "KFWD_NOT_RUNNING", message: "nothing is running for project shop", hint: "kfwd up" },
     });
   });
 

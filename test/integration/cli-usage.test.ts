@@ -42,7 +42,7 @@ const WRONG: readonly (readonly [args: readonly string[], message: string, hint:
   [
     ["status", "-p", "../up"],
     '"../up" cannot be the name of a project',
-    "lower-case letters, digits, - and _, at most 63, beginning with a letter or digit",
+    'a name is lowercase letters, digits, "-" and "_", starting with a letter or digit, at most 63',
   ],
 ];
 

@@ -32,10 +32,11 @@ export function openRuntimeFolder(facts: PlaceFacts): string {
   return path;
 }
 
-/** The runtime folder if it is there, for commands that only look. @throws as {@link openRuntimeFolder}. */
-export function findRuntimeFolder(facts: PlaceFacts): string | undefined {
+/** Where the runtime folder is or would be, for commands that only look. @throws as {@link openRuntimeFolder}. */
+export function findRuntimeFolder(facts: PlaceFacts): string {
   const path = chooseFolder(facts);
-  return checkPrivateFolder(path, facts.uid) === "ok" ? path : undefined;
+  checkPrivateFolder(path, facts.uid);
+  return path;
 }
 
 /** The folders that may serve, in the order of preference. @throws KfwdError `RUNTIME_FOLDER` for a relative path. */

@@ -25,7 +25,7 @@ export function projectId(project: {
 }
 
 /** Symlinks resolved, as far as the path exists: `down` must find a project whose file is gone. */
-function realPath(path: string): string {
+export function realPath(path: string): string {
   const absolute = resolve(path);
   try {
     return realpathSync.native(absolute);
