@@ -11,13 +11,15 @@ describe("KfwdError", () => {
   });
 
   test("survives the way over the control socket", () => {
-    const error = new KfwdError("CONTEXT_UNKNOWN", `context "x" not found`, { hint: "contexts: a" });
+    const place = { file: "forwards.yaml", line: 4, column: 3 };
+    const error = new KfwdError("CONTEXT_UNKNOWN", `context "x" not found`, { hint: "contexts: a", place });
     const back = KfwdError.fromRecord(error.toRecord());
-    expect([back.code, back.message, back.hint, back.exit]).toEqual([
+    expect([back.code, back.message, back.hint, back.exit, back.place]).toEqual([
       error.code,
       error.message,
       error.hint,
       4,
+      place,
     ]);
   });
 

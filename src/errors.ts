@@ -52,6 +52,17 @@ export interface ErrorRecord {
   readonly code: string;
   readonly message: string;
   readonly hint?: string;
+  /** Where in forwards.yaml, if it is about something that stands there: these three come together. */
+  readonly file?: string;
+  readonly line?: number;
+  readonly column?: number;
+}
+
+/** A place in a file; lines and columns count from 1. */
+export interface FilePlace {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
 }
 
 const BRAND = Symbol.for("kfwd.error");
@@ -62,6 +73,8 @@ export interface ErrorExtras {
   readonly hint?: string | undefined;
   /** Lines that stand between the message and the hint: a code frame, a plugin's own words. */
   readonly detail?: string | undefined;
+  /** What in forwards.yaml it is about. */
+  readonly place?: FilePlace | undefined;
   readonly cause?: unknown;
 }
 
@@ -81,12 +94,14 @@ export class KfwdError extends Error {
   readonly code: ErrorCode;
   readonly hint: string | undefined;
   readonly detail: string | undefined;
+  readonly place: FilePlace | undefined;
 
   constructor(code: ErrorCode, message: string, extras: ErrorExtras = {}) {
     super(message, extras.cause === undefined ? undefined : { cause: extras.cause });
     this.code = code;
     this.hint = extras.hint ?? ERRORS[code].hint;
     this.detail = extras.detail;
+    this.place = extras.place;
   }
 
   /** The exit status a command ends with when this error reaches its edge. */
@@ -103,14 +118,17 @@ export class KfwdError extends Error {
   }
 
   toRecord(): ErrorRecord {
-    const record = { code: `KFWD_${this.code}`, message: this.message };
-    return this.hint === undefined ? record : { ...record, hint: this.hint };
+    const { code, message, hint, place } = this;
+    return { code: `KFWD_${code}`, message, ...(hint === undefined ? {} : { hint }), ...placeOnly(place) };
   }
 
   /** Rebuilds an error that came over the control socket; a code this version does not know becomes INTERNAL. */
   static fromRecord(record: ErrorRecord): KfwdError {
-    const name = record.code.replace(/^KFWD_/, "");
-    return new KfwdError(isErrorCode(name) ? name : "INTERNAL", record.message, { hint: record.hint });
+    const { code, message, hint, file, line, column } = record;
+    const name = code.replace(/^KFWD_/, "");
+    const isPlaced = file !== undefined && line !== undefined && column !== undefined;
+    const place = isPlaced ? { file, line, column } : undefined;
+    return new KfwdError(isErrorCode(name) ? name : "INTERNAL", message, { hint, place });
   }
 
   /** What was thrown, as one of ours: anything unforeseen is a bug and becomes INTERNAL with its cause kept. */
@@ -119,6 +137,10 @@ export class KfwdError extends Error {
     const message = thrown instanceof Error ? thrown.message : String(thrown);
     return new KfwdError("INTERNAL", `internal error: ${message}`, { cause: thrown });
   }
+}
+
+function placeOnly(place: FilePlace | undefined): FilePlace | undefined {
+  return place && { file: place.file, line: place.line, column: place.column };
 }
 
 function isErrorCode(name: string): name is ErrorCode {

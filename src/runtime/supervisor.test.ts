@@ -269,6 +269,32 @@ describe("apply, again", () => {
   });
 });
 
+describe("a context that is unknown", () => {
+  const source = { file: "forwards.yaml", line: 4, column: 3 };
+  const lost = { context: "unknown", source };
+
+  test("to one forward: the error names it and its place", async () => {
+    await expect(apply([spec("api", 8080), spec("db", 5432, lost)])).rejects.toMatchObject({
+      code: "CONTEXT_UNKNOWN",
+      message: 'forward "db": context "unknown" not found',
+      place: source,
+    });
+  });
+
+  test("to the one that was chosen, of others that go elsewhere: the same", async () => {
+    await expect(apply([spec("api", 8080), spec("db", 5432, lost)], ["db"])).rejects.toMatchObject({
+      place: source,
+    });
+  });
+
+  test("to all of the file: no single one is at fault", async () => {
+    await expect(apply([spec("api", 8080, lost), spec("db", 5432, lost)])).rejects.toMatchObject({
+      message: 'context "unknown" not found',
+      place: undefined,
+    });
+  });
+});
+
 describe("apply, after something was mended", () => {
   const forbidden = { code: "Forbidden", kind: "denied", message: "may not" } as const;
 

@@ -94,7 +94,10 @@ export class Supervisor implements SupervisorControl {
   async #apply(request: ApplyRequest): Promise<ApplyResult> {
     const { cluster } = this.#deps;
     const chosen = request.forwards.filter(({ name }) => request.names?.includes(name) ?? true);
-    const pinned = new Map(chosen.map((spec) => [spec.name, pin(spec, cluster)] as const));
+    const ofAll = new Set(request.forwards.map(wayOf)).size === 1;
+    const pinned = new Map(
+      chosen.map((spec) => [spec.name, pin(spec, cluster, ofAll ? "all" : "its own")] as const),
+    );
     const running = new Map(
       [...this.#forwards].map(([name, f]) => [name, { spec: f.spec, stage: f.status.state }] as const),
     );
@@ -215,8 +218,21 @@ export class Supervisor implements SupervisorControl {
   }
 }
 
-function pin(spec: ForwardSpec, cluster: Deps["cluster"]): Pinned {
-  const { kubeconfig, context, namespace } = spec;
-  const place = cluster.pin({ kubeconfig, context, namespace });
-  return { spec: { ...spec, context: place.context, namespace: place.namespace }, place };
+/** Which way a forward goes to its cluster, as text to compare. */
+function wayOf({ kubeconfig, context }: ForwardSpec): string {
+  return JSON.stringify([kubeconfig, context]);
+}
+
+/** `whose` way to the cluster it is: an error names the forward whose way is not that of all. */
+function pin(spec: ForwardSpec, cluster: Deps["cluster"], whose: "all" | "its own"): Pinned {
+  const { name, source, kubeconfig, context, namespace } = spec;
+  try {
+    const place = cluster.pin({ kubeconfig, context, namespace });
+    return { spec: { ...spec, context: place.context, namespace: place.namespace }, place };
+  } catch (thrown) {
+    const { code, message, hint, detail } = KfwdError.from(thrown);
+    if (whose === "all") throw thrown;
+    const about = `forward "${name}": ${message}`;
+    throw new KfwdError(code, about, { hint, detail, place: source, cause: thrown });
+  }
 }

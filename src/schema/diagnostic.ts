@@ -78,7 +78,7 @@ export function frameLines(diagnostic: Diagnostic, text: string): readonly Frame
 }
 
 /** `forwards.yaml:9:5` */
-export function placeText(place: Place): string {
+export function placeText(place: Pick<Place, "file" | "line" | "column">): string {
   return `${visible(place.file)}:${place.line}:${place.column}`;
 }
 

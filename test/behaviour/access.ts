@@ -73,6 +73,21 @@ export function describeAccess(world: () => World): void {
       expect((await project.run("status")).status).toBe(3);
     });
 
+    test("a context of one forward that is not there: which forward, and its place in the file", async () => {
+      const lost = { ...FORWARDS.echo, context: "staging" };
+      const file = `namespace: ${namespace}\nforwards:\n  echo: ${JSON.stringify(FORWARDS.echo)}\n  lost: ${JSON.stringify(lost)}\n`;
+      await using project = await Project.create({ kubeconfig: world().kubeconfig("admin"), file });
+      const { status, stderr } = await project.run("up", "-d");
+      expect(status).toBe(4);
+      expect(stderr).toMatch(
+        /^error: forward "lost": context "staging" not found .*\n {2}forwards\.yaml:4:3\nhint: /,
+      );
+      const [record] = (await project.run("up", "-d", "--json")).stderr.trimEnd().split("\n");
+      expect(JSON.parse(record ?? "")).toMatchObject({
+        error: { code: "KFWD_CONTEXT_UNKNOWN", file: "forwards.yaml", line: 4, column: 3 },
+      });
+    });
+
     test("no kubeconfig at all: exit 4, nothing starts", async () => {
       await using project = await Project.create({ file: fileOf(namespace, FORWARDS) });
       const { status, stderr } = await project.run("up", "-d");

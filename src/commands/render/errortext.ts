@@ -1,12 +1,13 @@
 /** An error as a user sees it: what is wrong, where, and what to do. */
 import type { KfwdError } from "../../errors.ts";
 import { visible } from "../../printable.ts";
-import type { FrameLine } from "../../schema/diagnostic.ts";
+import { placeText, type FrameLine } from "../../schema/diagnostic.ts";
 import type { Paint } from "./colour.ts";
 
 /** Lines for stderr. */
 export function errorText(error: KfwdError, paint: Paint): string {
   const lines = [`${paint.bad("error:")} ${visible(error.message)}`];
+  if (error.place !== undefined) lines.push(`  ${placeText(error.place)}`);
   if (error.detail !== undefined) lines.push(...error.detail.split("\n").map(visible));
   if (error.hint !== undefined) lines.push(`${paint.dim("hint:")} ${visible(error.hint)}`);
   return lines.join("\n");

@@ -74,7 +74,9 @@ export class Kubeconfigs {
     if (path !== undefined) {
       const file = this.#file(path);
       if (file) return file;
-      throw new KfwdError("KUBECONFIG_MISSING", `kubeconfig "${path}" does not exist`);
+      throw new KfwdError("KUBECONFIG_MISSING", `kubeconfig "${path}" does not exist`, {
+        hint: "name another one, or none to use $KUBECONFIG or ~/.kube/config",
+      });
     }
     const paths = this.#defaultPaths();
     const files = paths.map((p) => this.#file(p)).filter((file) => file !== undefined);

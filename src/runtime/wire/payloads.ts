@@ -28,7 +28,14 @@ const count = z.number().check(z.gte(0));
 const port = z.int().check(z.gte(0), z.lte(65_535));
 
 export const errorRecord = agree<ErrorRecord>()(
-  z.object({ code: z.string(), message: z.string(), hint: z.exactOptional(z.string()) }),
+  z.object({
+    code: z.string(),
+    message: z.string(),
+    hint: z.exactOptional(z.string()),
+    file: z.exactOptional(z.string()),
+    line: z.exactOptional(z.number()),
+    column: z.exactOptional(z.number()),
+  }),
 );
 
 // --- what a supervisor is asked ---------------------------------------------------------------------------------
