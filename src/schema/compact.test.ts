@@ -26,7 +26,6 @@ describe("the compact form", () => {
     ["port by number", "8080:svc/api:80", ["local=8080@8080", API, "port=80@80"]],
     ["no port", "8080:svc/api", ["local=8080@8080", API]],
     ["auto", "auto:svc/api:80", ["local=auto@auto", API, "port=80@80"]],
-    ["nothing for auto", ":svc/api:80", ["local=auto@", API, "port=80@80"]],
     ["protocol", "5353:svc/api:53/udp", ["local=5353@5353", API, "port=53@53", "protocol=udp@udp"]],
     [
       "namespace",
@@ -40,7 +39,7 @@ describe("the compact form", () => {
     ["IPv4", "127.0.0.2:1:svc/api:2", ["local=1@1", API, 'bind=["127.0.0.2"]@127.0.0.2', "port=2@2"]],
     ["localhost", "localhost:1:svc/api:2", ["local=1@1", API, 'bind=["localhost"]@localhost', "port=2@2"]],
     ["IPv6", "[::1]:1:svc/api:2", ["local=1@1", API, 'bind=["::1"]@::1', "port=2@2"]],
-    ["IPv6 and auto", "[::1]::svc/api:2", ["local=auto@", API, 'bind=["::1"]@::1', "port=2@2"]],
+    ["IPv6 and auto", "[::1]:auto:svc/api:2", ["local=auto@auto", API, 'bind=["::1"]@::1', "port=2@2"]],
   ])("with %s", (_, text, expected) => {
     expect([...pieces(text)].sort()).toEqual([...expected].sort());
   });
@@ -60,6 +59,9 @@ describe("the compact form", () => {
     ],
     ["no kind", "8080:api", "api", 'cannot read "8080:api": expected [bind:]local:kind/name:port[/proto]'],
     ["no local", "svc/api:80", "svc/api", 'cannot read "svc/api:80": expected a local port before "svc/api"'],
+    ["an empty local", ":svc/api:80", ":", 'cannot read ":svc/api:80": the local port is empty'],
+    ["nothing but the address", "[::1]::svc/x", ":", 'cannot read "[::1]::svc/x": the local port is empty'],
+    ["neither address nor local", "::svc/api:80", ":", 'cannot read "::svc/api:80": the local port is empty'],
     ["local 0", "0:svc/api:80", "0", `${LOCAL}, got "0"`],
     ["local -1", "-1:svc/api:80", "-1", `${LOCAL}, got "-1"`],
     ["local 65536", "65536:svc/api:80", "65536", `${LOCAL}, got "65536"`],
@@ -113,7 +115,7 @@ describe("the compact form", () => {
   test("reads back what was written", () => {
     const address = fc.constantFrom("", "127.0.0.1:", "localhost:", "[::1]:", "[fe80::2]:");
     const port = fc.integer({ min: 1, max: 65535 });
-    const local = fc.oneof(port.map(String), fc.constantFrom("auto", ""));
+    const local = fc.oneof(port.map(String), fc.constant("auto"));
     const target = fc.constantFrom("svc/api", "ns/sts/db-0", "po/a.b");
     const remote = fc.oneof(
       fc.constant(""),
@@ -124,7 +126,7 @@ describe("the compact form", () => {
       fc.property(address, local, target, remote, (a, l, t, r) => {
         const { compact, problems } = read(`${a}${l}:${t}${r}`);
         expect(problems).toEqual([]);
-        expect(compact?.local.value).toBe(l === "" || l === "auto" ? "auto" : Number(l));
+        expect(compact?.local.value).toBe(l === "auto" ? "auto" : Number(l));
         expect(compact?.bind?.value).toEqual(a === "" ? undefined : [a.replace(/^\[|\]?:$/g, "")]);
         expect(compact?.port?.value).toBe(
           r === "" ? undefined : r === ":http/udp" ? "http" : Number(r.slice(1)),

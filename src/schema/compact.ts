@@ -1,6 +1,6 @@
 /**
  * The one-line form of a forward: `[bind:]local:[ns/]kind/name[:port[/proto]]`, as in `8080:svc/api:http`.
- * An IPv6 address to bind stands in brackets; an empty local port means `auto`.
+ * An IPv6 address to bind stands in brackets.
  */
 import { readBind } from "./address.ts";
 import { readLocal, readPort } from "./port.ts";
@@ -35,7 +35,7 @@ export function readCompact(text: string, fail: Fail): Compact | undefined {
   const words = split(text, fail);
   if (words === undefined) return undefined;
   const bind = words.bind && take(words.bind, (word, tell) => readBind(word, tell), fail);
-  const local = take(words.local, (word, tell) => (word === "" ? "auto" : readLocal(word, tell)), fail);
+  const local = take(words.local, readLocal, fail);
   const target = take(words.target, readTargetText, fail);
   const port = words.port && take(words.port, (word, tell) => readPort(word, "port", tell), fail);
   const protocol = words.protocol && take(words.protocol, readProtocol, fail);
@@ -66,6 +66,10 @@ function split(text: string, fail: Fail): Words | undefined {
   if (target === undefined) return refuse(`expected ${FORM}`, words[1] ?? words[0] ?? { text, index: 0 });
   const local = words[at - 1];
   if (local === undefined) return refuse(`expected a local port before ${quoted(target.text)}`, target);
+  if (local.text === "") {
+    const meant = `${text.slice(0, local.index)}auto${text.slice(local.index)}`;
+    return refuse("the local port is empty", local, `write ${quoted(meant)} for any free port`);
+  }
   if (at > 2)
     return refuse(
       "too many colons before the target",

@@ -20,7 +20,7 @@ const COMPACT = {
   description: "The forward in one line: [bind:]local:[namespace/]kind/name:port[/protocol].",
   examples: ["8080:svc/api:http", "auto:sts/postgres:5432", "5353:kube-system/svc/kube-dns:53/udp"],
   pattern:
-    "^(?:(?:\\[[0-9A-Fa-f:.]+\\]|localhost|[0-9.]+):)?(?:[0-9]{1,5}|auto)?:" +
+    "^(?:(?:\\[[0-9A-Fa-f:.]+\\]|localhost|[0-9.]+):)?(?:[0-9]{1,5}|auto):" +
     "(?:[a-z0-9-]+/)?[A-Za-z.]+/[a-z0-9][a-z0-9.-]*(?::[a-z0-9-]+(?:/(?:tcp|udp))?)?$",
 } as const satisfies Json;
 

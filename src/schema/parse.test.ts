@@ -138,7 +138,7 @@ x-team: { a: [1] }
     ],
     ["the only port of a Service", "{ target: api, local: auto }", undefined, "auto"],
     ["one line without a port", '"8080:svc/api"', undefined, 8080],
-    ["one line without a local port", '":svc/api:80"', { via: "service", port: 80 }, "auto"],
+    ["one line for any free port", '"auto:svc/api:80"', { via: "service", port: 80 }, "auto"],
   ])("has %s", (_, entry, remotePort, local) => {
     expect(forward(`forwards: { api: ${entry} }`)).toEqual({
       ...API,

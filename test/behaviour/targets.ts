@@ -141,7 +141,7 @@ export function describeTargets(world: () => World): void {
       });
       good = await bringUp(world(), namespace, {
         ...Object.fromEntries(entries),
-        compact: ":svc/web:http",
+        compact: "auto:svc/web:http",
         moving: { target: "svc/moving", port: "http", local: "auto" },
       });
       port = await portsOf(good);

@@ -61,6 +61,11 @@ describe.concurrent("a file that cannot be used", () => {
       `error: merge keys (<<) are not allowed\n  merge:5:5\n   4 |     port: 80\n > 5 |     <<: { local: auto }\n     |     ^^\nhint: write the keys out, or use "defaults"\n`,
     ],
     [
+      "empty-local",
+      `forwards:\n  api: ":svc/api:80"\n`,
+      `error: forward "api": cannot read ":svc/api:80": the local port is empty\n  empty-local:2:9\n   1 | forwards:\n > 2 |   api: ":svc/api:80"\n     |         ^\nhint: write "auto:svc/api:80" for any free port\n`,
+    ],
+    [
       "escape",
       `forwards: { "\u001b[2J": 1 }\n`,
       `error: control character U+001B in the file\n  escape:1:14\n > 1 | forwards: { "\\u001b[2J": 1 }\n     |              ^^^^^^\n`,
