@@ -52,6 +52,16 @@ describe("KfwdError", () => {
   });
 });
 
+test("every code is in capitals, and in PascalCase as a reason", () => {
+  for (const code of Object.keys(ERRORS)) expect(code).toMatch(/^[A-Z]+(_[A-Z]+)*$/);
+  const errors = [
+    new KfwdError("PORT_BUSY", "x"),
+    new KfwdError("NODE_TOO_OLD", "x"),
+    new KfwdError("INTERNAL", "x"),
+  ];
+  expect(errors.map(({ reasonCode }) => reasonCode)).toEqual(["PortBusy", "NodeTooOld", "Internal"]);
+});
+
 test("every code has one of the exit statuses that are documented", () => {
   for (const { exit } of Object.values(ERRORS)) expect([1, 2, 3, 4, 5, 70]).toContain(exit);
 });

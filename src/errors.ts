@@ -109,7 +109,7 @@ export class KfwdError extends Error {
     return ERRORS[this.code].exit;
   }
 
-  /** The code as a `Reason` has it: `PortBusy` for PORT_BUSY. */
+  /** The code as a reason of a forward's state has it, in Kubernetes' style: `PortBusy` for PORT_BUSY. */
   get reasonCode(): string {
     return this.code.replaceAll(
       /([A-Z])([A-Z]*)_?/g,

@@ -54,9 +54,14 @@ function tell(found: readonly Diagnostic[], more: number, text: string, out: Out
   out.stderr.write(`${formatDiagnostics(told, more, text, paint)}\n`);
 }
 
+/** `KFWD_UNKNOWN_KEY` for UnknownKey: whatever is an error under `--json` has a code of one form. */
+function errorCode(code: string): string {
+  return `KFWD_${code.replaceAll(/(?<=.)[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
+}
+
 function diagnosticJson({ severity, code, message, hint, file, line, column }: Diagnostic): string {
   const record = {
-    code: `KFWD_${code}`,
+    code: errorCode(code),
     message,
     ...(hint === undefined ? {} : { hint }),
     file,

@@ -14,7 +14,7 @@ export interface Place {
 /** One finding. An error stops the file from being used; a warning does not. */
 export interface Diagnostic extends Place {
   readonly severity: "error" | "warning";
-  /** Stable, for scripts: `UnknownKey`. */
+  /** Stable: `UnknownKey`, which is `KFWD_UNKNOWN_KEY` under `--json`. */
   readonly code: string;
   /** One line, nothing invisible in it. */
   readonly message: string;

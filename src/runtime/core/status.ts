@@ -22,7 +22,10 @@ export type FailureKind =
   | "protocol"
   | "unsupported";
 
-/** A reason in words a user can act on. `code` is stable, for scripts: `NoReadyPods`, `PortBusy`. */
+/**
+ * A reason in words a user can act on. `code` is stable, for scripts, and in PascalCase as Kubernetes writes reasons:
+ * `NoReadyPods`, `PortBusy`; only errors that end a command have codes such as `KFWD_PORT_BUSY`.
+ */
 export interface Reason {
   readonly code: string;
   readonly kind: FailureKind;
