@@ -24,9 +24,9 @@ export class Output {
     this.notePaint = paintFor(colourLevel(flags.color, world.env, world.stderr.isTTY));
   }
 
-  /** Width of stdout's terminal; undefined for a pipe or a file. */
+  /** Width of stdout's terminal; undefined for a pipe or a file, and where the terminal does not know it and says 0. */
   get dataWidth(): number | undefined {
-    return this.#stdout.isTTY ? this.#stdout.columns : undefined;
+    return this.#stdout.isTTY && this.#stdout.columns > 0 ? this.#stdout.columns : undefined;
   }
 
   data(text: string): void {

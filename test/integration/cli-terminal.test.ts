@@ -96,6 +96,31 @@ describe.concurrent(`on a terminal${LACK}`, () => {
     expect(textOf(stdout)).toMatch(/^.* api .*\n.* db .*\nkfwd: ready 2\/2\n$/);
   });
 
+  test.skipIf(LACK)("0 columns mean that nobody knows: nothing is drawn, cut or wrapped", async () => {
+    await using project = await projectOf(world, namespace, {
+      api: { target: "deploy/app", port: 7000, local: "auto" },
+    });
+    const env = { COLS: "0", ROWS: "0" };
+    const up = await within(onTerminal(project, "up --wait", env).ended);
+    expect(textOf(up.stdout)).toMatch(/^ ✔ api {2}.* deploy\/app:7000 → app-.*\nkfwd: ready 1\/1\n$/);
+    const table = await within(onTerminal(project, "status", env).ended);
+    expect(textOf(table.stdout)).toMatch(/^NAME .*\napi +localhost:\d+ +deploy\/app:7000 +ready .*\n$/);
+    const help = await within(onTerminal(project, "help status", env).ended);
+    expect(textOf(help.stdout)).toMatch(/^ {2}--color <when> .* default: "auto"\)$/m);
+
+    const client = await dial((await portsOf(project))("api"));
+    await expectEcho(client);
+    const down = onTerminal(project, "down -t 1m", env);
+    await down.says(/stopping 1 forward/);
+    client.destroy();
+    const { status, stdout } = await within(down.ended);
+    expect(status).toBe(0);
+    expect(stdout).not.toContain(HIDE_CURSOR);
+    expect(textOf(stdout)).toMatch(
+      /^stopping 1 forward: open connections may go on for 60s\n1 forward stopped \(\d+\.\ds\)\n$/,
+    );
+  });
+
   test.skipIf(LACK)("lines alone when only stdout is one: scripts read stderr", async () => {
     await using project = await projectOf(world, namespace, FORWARDS);
     expect((await within(onTerminal(project, "up --wait 2>said").ended)).stdout).toBe("");
@@ -184,10 +209,10 @@ describe("control characters from the cluster", () => {
   }
 });
 
-/** Runs `kfwd` with all three streams on a terminal of 40 rows and 100 columns; what it shows is on stdout. */
+/** Runs `kfwd` with all three streams on a terminal of 40 rows and 100 columns unless `env` says others; what it shows is on stdout. */
 function onTerminal(project: Project, command: string, env: Readonly<Record<string, string>> = {}): Running {
-  const { ROWS = "40", ...others } = env;
-  const line = `stty cols 100 rows ${ROWS}; exec "${process.execPath}" "${CLI}" ${command}`;
+  const { ROWS = "40", COLS = "100", ...others } = env;
+  const line = `stty cols ${COLS} rows ${ROWS}; exec "${process.execPath}" "${CLI}" ${command}`;
   const child = spawn("script", ["-qec", line, "/dev/null"], {
     cwd: project.folder,
     env: { ...project.env, SHELL: "/bin/sh", TERM: "xterm", ...others },

@@ -6,6 +6,14 @@ export interface DrawnTask {
   readonly work: (retitle: (title: string) => void) => Promise<unknown>;
 }
 
+/** Columns below which a line of a few words would wrap, and be drawn one character a line where they are 0. */
+const COLUMNS_MIN = 21;
+
+/** Whether lines can be taken back there: not where the terminal has no width, or does not know it and says 0. */
+export function canDraw(stream: NodeJS.WriteStream): boolean {
+  return stream.isTTY && stream.columns >= COLUMNS_MIN;
+}
+
 /**
  * Draws until all work is over. Imports listr2 only now: most commands do not need it. It must not touch signals or
  * stdout, hence the options.

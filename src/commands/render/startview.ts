@@ -1,6 +1,6 @@
 /** The start phase on a terminal: a line for each forward, redrawn in place, and gone at the end. */
 import type { Board } from "../../runtime/index.ts";
-import { draw } from "./drawing.ts";
+import { canDraw, draw } from "./drawing.ts";
 import { stateText } from "./forward.ts";
 
 /** Lines the view must leave to the shell: it redraws in place and loses what scrolls away. */
@@ -8,7 +8,7 @@ const SPARE_ROWS = 5;
 
 /** Whether all forwards fit; otherwise plain lines serve better. */
 export function fitsTerminal(stream: NodeJS.WriteStream, forwards: number): boolean {
-  return stream.isTTY && stream.columns > 20 && forwards <= stream.rows - SPARE_ROWS;
+  return canDraw(stream) && forwards <= stream.rows - SPARE_ROWS;
 }
 
 /** Draws until every forward is ready or the signal is aborted. */

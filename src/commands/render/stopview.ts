@@ -1,6 +1,6 @@
 /** The stop phase on a terminal: a line while connections go on to their end. */
 import type { Clock } from "../../runtime/index.ts";
-import { draw } from "./drawing.ts";
+import { canDraw, draw } from "./drawing.ts";
 
 /** A stop that takes no longer needs no line: it would only flicker. */
 const WORTH_A_LINE_MS = 150;
@@ -20,7 +20,10 @@ export async function showStop<T>(
   const long = new Promise<"long">((resolve) => {
     pause = clock.timer(WORTH_A_LINE_MS, () => resolve("long"));
   });
-  if ((await Promise.race([over, long])) === "long") await draw(stream, [{ title, work: () => over }]);
+  if ((await Promise.race([over, long])) === "long") {
+    if (canDraw(stream)) await draw(stream, [{ title, work: () => over }]);
+    else stream.write(`${title}\n`);
+  }
   pause?.[Symbol.dispose]();
   return work;
 }
