@@ -7,7 +7,7 @@ import { KfwdError } from "../errors.ts";
 import { NotAFile, readRegularFile } from "../readfile.ts";
 
 /** Looked for in each folder, in this order. */
-export const CONFIG_NAMES = ["forwards.yaml", "forwards.yml", "kfwd.yaml", "kfwd.yml"] as const;
+const CONFIG_NAMES = ["forwards.yaml", "forwards.yml", "kfwd.yaml", "kfwd.yml"] as const;
 
 /** More than a file may have: the parser refuses it by its length, without reading on. */
 const READ_MAX_BYTES = 512 * 1024;

@@ -37,11 +37,10 @@ import type { LockRecord } from "./wire/lockrecord.ts";
 export { Board } from "./board.ts";
 export { readinessOf, type Readiness } from "./core/readiness.ts";
 export type { ForwardStatus, Reason, StatusReport, SupervisorEvent } from "./core/status.ts";
-export type { ApplyResult, ChangeAction, Clock, SupervisorControl } from "./deps.ts";
+export type { Clock } from "./deps.ts";
 export type { LockState, DeathCause } from "./daemon/inspect.ts";
 export type { LockRecord } from "./wire/lockrecord.ts";
-export type { Terminated } from "./daemon/terminate.ts";
-export type { Project, ProjectChoice } from "./projects.ts";
+export type { Project } from "./projects.ts";
 export type { Session } from "./session.ts";
 
 /** How long a supervisor may take to answer a greeting. */

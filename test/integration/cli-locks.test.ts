@@ -80,7 +80,7 @@ describe.concurrent("a lock", () => {
         expect(await project.run(...args)).toMatchObject({
           status: 5,
           stdout: "",
-          stderr: `error: cannot use lock "${lock}": it ${why}\nhint: if no kfwd of this project runs, remove it: rm -r "${lock}"\n`,
+          stderr: `error: cannot use lock "${lock}": it ${why}\nhint: if no kfwd of this project runs, remove it: rm -r ${lock}\n`,
         });
       }
       const { ino, size, mtimeMs } = lstatSync(lock);

@@ -3,6 +3,7 @@ import { readFileSync, statSync } from "node:fs";
 import { delimiter, join, resolve } from "node:path";
 import { isIPv6 } from "node:net";
 import { KfwdError } from "../../errors.ts";
+import { shellWord } from "../../shellword.ts";
 import { suggestFrom } from "../../suggest.ts";
 import { parseKubeconfig, readKubeconfigFile } from "./kubeconfigfile.ts";
 import type { ClusterEntry, ContextEntry, KubeconfigFile, UserEntry } from "./kubeconfigfile.ts";
@@ -57,7 +58,8 @@ export class Kubeconfigs {
         "CONTEXT_UNKNOWN",
         `no context is given, and "${merged.path}" sets no current-context`,
         {
-          hint: contexts.length === 0 ? undefined : `kubectl config use-context ${contexts[0]}`,
+          hint:
+            contexts[0] === undefined ? undefined : `kubectl config use-context ${shellWord(contexts[0])}`,
         },
       );
     }

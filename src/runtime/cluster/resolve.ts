@@ -1,6 +1,7 @@
 /** From what the user wrote to the pod and port it means now. Pure: objects in, a resolution out. */
 import type { Endpoint, Reason } from "../core/status.ts";
 import type { Cluster, Place, Resolution } from "../deps.ts";
+import { shellWord } from "../../shellword.ts";
 import { suggestFrom } from "../../suggest.ts";
 import type { Pod, Service, Workload } from "./objects.ts";
 import { eligible, hintFor, noReadyPods } from "./podchoice.ts";
@@ -204,8 +205,4 @@ function at({ namespace, context }: Place): string {
 /** The start of a kubectl command that looks where the forward looks. */
 function kubectlAt({ context, namespace }: Place): string {
   return `kubectl --context ${shellWord(context)} -n ${shellWord(namespace)}`;
-}
-
-function shellWord(text: string): string {
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }

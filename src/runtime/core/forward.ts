@@ -136,7 +136,7 @@ export function wakeAt(state: ForwardState): { readonly atMs: number; readonly w
 }
 
 /** Two endpoints are one when the pod's UID and the port are: a StatefulSet's new pod bears the old name. */
-export function sameEndpoint(a: Endpoint, b: Endpoint): boolean {
+function sameEndpoint(a: Endpoint, b: Endpoint): boolean {
   return a.podUid === b.podUid && a.port === b.port;
 }
 

@@ -1,5 +1,6 @@
 /** Answers who keeps a project's forwards, if anyone: the socket decides first, the process table second. */
 import { KfwdError } from "../../errors.ts";
+import { shellWord } from "../../shellword.ts";
 import type { HelloAnswer } from "../wire/control.ts";
 import type { LockRecord, ProcessIdentity } from "../wire/lockrecord.ts";
 import { greet, GREETING_MS, type GreetDeps } from "./greet.ts";
@@ -104,7 +105,7 @@ export function lockTrouble(
     }
     case "damaged":
       return new KfwdError("LOCK_DAMAGED", `cannot use lock "${files.lock}": it ${state.why}`, {
-        hint: `if no kfwd of this project runs, remove it: rm -r "${files.lock}"`,
+        hint: `if no kfwd of this project runs, remove it: rm -r ${shellWord(files.lock)}`,
       });
   }
 }

@@ -3,6 +3,7 @@ import { lstatSync, statSync } from "node:fs";
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import { KfwdError } from "../../errors.ts";
 import { errnoOf } from "../../errno.ts";
+import { shellWord } from "../../shellword.ts";
 import { fileTrouble } from "./errno.ts";
 import { makeFolder } from "./makefolder.ts";
 
@@ -129,9 +130,4 @@ function lstatOf(path: string) {
 
 function unsafe(path: string, why: string, hint: string): KfwdError {
   return new KfwdError("RUNTIME_FOLDER", `cannot use folder "${path}": ${why}`, { hint });
-}
-
-/** A word as a shell takes it. */
-function shellWord(text: string): string {
-  return /^[\w./@:+-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }

@@ -38,7 +38,6 @@ export const DATA_MAX_BYTES = 64 * 1024;
 
 /** RST_STREAM statuses this protocol uses. */
 export const RST_PROTOCOL_ERROR = 1;
-export const RST_REFUSED = 3;
 export const RST_CANCEL = 5;
 
 /** What a {@link SpdyDecoder} calls, in the order of the bytes. */
