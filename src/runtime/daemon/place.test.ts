@@ -113,31 +113,54 @@ describe("the runtime folder", () => {
       hint: (path: string) => `rm ${path}`,
     },
   ])("is refused, not repaired, when $name", ({ make, why, hint }) => {
-    const path = join(tempFolder(), "run");
+    const base = tempFolder();
+    const path = join(base, "kfwd");
     make(path);
     const before = statSync(path, { throwIfNoEntry: false })?.mode;
     for (const use of [openRuntimeFolder, findRuntimeFolder]) {
-      const error = errorOf(() => use(factsOf({ KFWD_RUNTIME_DIR: path })));
+      const error = errorOf(() => use(factsOf({ XDG_RUNTIME_DIR: base })));
       expect(error).toMatchObject({ code: "RUNTIME_FOLDER", hint: hint(path) });
       expect(error.message).toBe(`cannot use folder "${path}": ${why}`);
+      const named = errorOf(() => use(factsOf({ KFWD_RUNTIME_DIR: path })));
+      expect([named.code, named.message]).toEqual([error.code, error.message]);
     }
     expect(statSync(path, { throwIfNoEntry: false })?.mode).toBe(before);
   });
 
+  test("that a user has named is never to be changed or removed", () => {
+    const folder = join(tempFolder(), "tmp");
+    mkdirSync(folder);
+    chmodSync(folder, 0o777);
+    const file = join(folder, "file");
+    writeFileSync(file, "");
+    const hintFor = (path: string) =>
+      errorOf(() => openRuntimeFolder(factsOf({ KFWD_RUNTIME_DIR: path }))).hint;
+    expect(hintFor(folder)).toBe(`export KFWD_RUNTIME_DIR=${folder}/kfwd`);
+    expect(hintFor(file)).toBe("name another folder with KFWD_RUNTIME_DIR");
+    expect(hintFor("/")).toBe("export KFWD_RUNTIME_DIR=/kfwd");
+  });
+
   asRoot("is refused when it is another user's", () => {
-    const path = join(tempFolder(), "run dir");
-    mkdirSync(path, { mode: 0o700 });
+    const base = join(tempFolder(), "run dir");
+    const path = join(base, "kfwd");
+    mkdirSync(path, { mode: 0o700, recursive: true });
     chownSync(path, 1234, 1234);
-    const error = errorOf(() => openRuntimeFolder(factsOf({ KFWD_RUNTIME_DIR: path })));
+    const error = errorOf(() => openRuntimeFolder(factsOf({ XDG_RUNTIME_DIR: base })));
     expect(error.message).toContain("it is owned by uid 1234");
     expect(error.hint).toBe(`sudo rm -r '${path}'`);
   });
 
-  asRoot("of root makes an ordinary user think of sudo", () => {
-    const path = join(tempFolder(), "run");
+  asRoot("of root makes an ordinary user think of sudo, unless he has named it", () => {
+    const base = tempFolder();
+    const path = join(base, "kfwd");
     mkdirSync(path, { mode: 0o700 });
-    const error = errorOf(() => openRuntimeFolder(factsOf({ KFWD_RUNTIME_DIR: path }, { uid: 1234 })));
+    chownSync(base, 1234, 1234);
+    const facts = (env: Record<string, string>) => factsOf(env, { uid: 1234 });
+    const error = errorOf(() => openRuntimeFolder(facts({ XDG_RUNTIME_DIR: base })));
     expect(error.message).toContain("owned by root: was kfwd run with sudo?");
+    const named = errorOf(() => openRuntimeFolder(facts({ KFWD_RUNTIME_DIR: path })));
+    expect(named.message).toContain("it is owned by uid 0");
+    expect(named.hint).not.toContain("sudo");
   });
 
   test("a path through a file is an error with its reason", () => {

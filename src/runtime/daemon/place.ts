@@ -16,10 +16,14 @@ export interface PlaceFacts {
   readonly home: string;
 }
 
+/** Who chose a folder: what a user names may be anything, `/tmp` too, and no hint may have it changed or removed. */
+type ChosenBy = "us" | "user";
+
 /** A folder that may serve as the runtime folder: with a parent of this user's only, or with any. */
 export interface Candidate {
   readonly path: string;
   readonly parent: "own" | "any";
+  readonly chosenBy: ChosenBy;
 }
 
 /**
@@ -28,15 +32,15 @@ export interface Candidate {
  * @throws KfwdError `RUNTIME_FOLDER` with the command that mends it.
  */
 export function openRuntimeFolder(facts: PlaceFacts): string {
-  const path = chooseFolder(facts);
-  makePrivateFolder(path, facts.uid);
+  const { path, chosenBy } = chooseFolder(facts);
+  makePrivateFolder(path, facts.uid, chosenBy);
   return path;
 }
 
 /** Where the runtime folder is or would be, for commands that only look. @throws as {@link openRuntimeFolder}. */
 export function findRuntimeFolder(facts: PlaceFacts): string {
-  const path = chooseFolder(facts);
-  checkPrivateFolder(path, facts.uid);
+  const { path, chosenBy } = chooseFolder(facts);
+  checkPrivateFolder(path, facts.uid, chosenBy);
   return path;
 }
 
@@ -45,7 +49,7 @@ export function runtimeCandidates(facts: PlaceFacts): readonly Candidate[] {
   const { env, uid, platform } = facts;
   const named = env["KFWD_RUNTIME_DIR"];
   if (named !== undefined && named !== "") {
-    if (isAbsolute(named)) return [{ path: named, parent: "any" }];
+    if (isAbsolute(named)) return [{ path: named, parent: "any", chosenBy: "user" }];
     throw new KfwdError(
       "RUNTIME_FOLDER",
       `cannot use KFWD_RUNTIME_DIR "${named}": it is not an absolute path`,
@@ -56,7 +60,7 @@ export function runtimeCandidates(facts: PlaceFacts): readonly Candidate[] {
   }
   if (platform === "win32") {
     const base = env["LOCALAPPDATA"] ?? join(facts.home, "AppData", "Local");
-    return [{ path: join(base, "kfwd"), parent: "any" }];
+    return [{ path: join(base, "kfwd"), parent: "any", chosenBy: "us" }];
   }
   const found: (string | undefined)[] = [env["XDG_RUNTIME_DIR"] && join(env["XDG_RUNTIME_DIR"], "kfwd")];
   // A shell without XDG_RUNTIME_DIR (cron, su, an editor's) must find the same supervisors as one with it.
@@ -65,18 +69,18 @@ export function runtimeCandidates(facts: PlaceFacts): readonly Candidate[] {
   return [
     ...found
       .filter((path): path is string => path !== undefined && isAbsolute(path))
-      .map((path): Candidate => ({ path, parent: "own" })),
-    { path: `/tmp/kfwd-${uid}`, parent: "any" },
+      .map((path): Candidate => ({ path, parent: "own", chosenBy: "us" })),
+    { path: `/tmp/kfwd-${uid}`, parent: "any", chosenBy: "us" },
   ];
 }
 
-function chooseFolder(facts: PlaceFacts): string {
+function chooseFolder(facts: PlaceFacts): Candidate {
   const candidates = runtimeCandidates(facts);
   const usable = candidates.find(
     ({ path, parent }) => parent === "any" || isOwnFolder(dirname(path), facts.uid),
   );
   if (usable === undefined) throw new KfwdError("RUNTIME_FOLDER", "cannot find a runtime folder");
-  return usable.path;
+  return usable;
 }
 
 /** After `su`, XDG_RUNTIME_DIR still names the other user's folder: nothing of ours must be left there. */
@@ -86,8 +90,8 @@ function isOwnFolder(path: string, uid: number | undefined): boolean {
 }
 
 /** Makes a folder that only we can use, with its parents. @throws KfwdError `RUNTIME_FOLDER`. */
-export function makePrivateFolder(path: string, uid: number | undefined): void {
-  if (checkPrivateFolder(path, uid) === "ok") return;
+export function makePrivateFolder(path: string, uid: number | undefined, chosenBy: ChosenBy = "us"): void {
+  if (checkPrivateFolder(path, uid, chosenBy) === "ok") return;
   try {
     makeFolder(path);
   } catch (thrown) {
@@ -95,24 +99,27 @@ export function makePrivateFolder(path: string, uid: number | undefined): void {
       cause: thrown,
     });
   }
-  checkPrivateFolder(path, uid); // someone may have been faster
+  checkPrivateFolder(path, uid, chosenBy); // someone may have been faster
 }
 
-function checkPrivateFolder(path: string, uid: number | undefined): "ok" | "absent" {
+function checkPrivateFolder(path: string, uid: number | undefined, chosenBy: ChosenBy): "ok" | "absent" {
   const stat = lstatOf(path);
   if (stat === undefined) return "absent";
-  const word = shellWord(path);
-  if (stat.isSymbolicLink()) throw unsafe(path, "it is a symbolic link", `rm ${word}`);
-  if (!stat.isDirectory()) throw unsafe(path, "it is not a folder", `rm ${word}`);
+  const unsafe = (why: string, mend: string): KfwdError => {
+    const below = stat.isDirectory() ? `export KFWD_RUNTIME_DIR=${shellWord(join(path, "kfwd"))}` : undefined;
+    const hint = chosenBy === "us" ? `${mend} ${shellWord(path)}` : below;
+    return new KfwdError("RUNTIME_FOLDER", `cannot use folder "${path}": ${why}`, { hint });
+  };
+  if (stat.isSymbolicLink()) throw unsafe("it is a symbolic link", "rm");
+  if (!stat.isDirectory()) throw unsafe("it is not a folder", "rm");
   if (uid === undefined) return "ok"; // Windows: the user's profile is the wall
   if (stat.uid !== uid) {
-    const why =
-      stat.uid === 0 ? "it is owned by root: was kfwd run with sudo?" : `it is owned by uid ${stat.uid}`;
-    throw unsafe(path, why, `sudo rm -r ${word}`);
+    const why = chosenBy === "us" && stat.uid === 0 ? "root: was kfwd run with sudo?" : `uid ${stat.uid}`;
+    throw unsafe(`it is owned by ${why}`, "sudo rm -r");
   }
   if ((stat.mode & 0o077) !== 0) {
     const mode = (stat.mode & 0o777).toString(8).padStart(4, "0");
-    throw unsafe(path, `others can use it (mode ${mode}, wanted 0700)`, `chmod 700 ${word}`);
+    throw unsafe(`others can use it (mode ${mode}, wanted 0700)`, "chmod 700");
   }
   return "ok";
 }
@@ -126,8 +133,4 @@ function lstatOf(path: string) {
       cause: thrown,
     });
   }
-}
-
-function unsafe(path: string, why: string, hint: string): KfwdError {
-  return new KfwdError("RUNTIME_FOLDER", `cannot use folder "${path}": ${why}`, { hint });
 }
