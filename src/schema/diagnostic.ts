@@ -37,6 +37,9 @@ export interface FrameLine {
 
 const CODE_MAX_CHARS = 100;
 
+/** How much of a long line is shown in front of the part that is meant. */
+const LEAD_CHARS = Math.floor(CODE_MAX_CHARS / 3);
+
 /** The diagnostic as text: title, place, code frame, hint. `text` is the file it speaks of. */
 export function formatDiagnostic(
   diagnostic: Diagnostic,
@@ -89,7 +92,7 @@ function codeFrame(place: Place, fileText: string): readonly FrameLine[] {
   if (focus === undefined || text.length === 0) return [];
   const digits = String(place.line).length;
   const before = place.line > 1 ? lineOf(text, place.line - 1) : undefined;
-  const { left, marked, right } = cutAround(focus, place.column - 1, place.endColumn - 1);
+  const { left, marked, right } = narrowed(cutAround(focus, place.column - 1, place.endColumn - 1));
   const carets = " ".repeat(widthOf(left)) + "^".repeat(Math.max(1, widthOf(marked)));
   const lines: FrameLine[] = [
     { kind: "focus", text: ` > ${place.line} | ${left}${marked}${right}`.trimEnd() },
@@ -97,7 +100,10 @@ function codeFrame(place: Place, fileText: string): readonly FrameLine[] {
   ];
   if (before === undefined || before.trim() === "") return lines;
   const number = String(place.line - 1).padStart(digits);
-  return [{ kind: "context", text: `   ${number} | ${cutEnd(before)}`.trimEnd() }, ...lines];
+  return [
+    { kind: "context", text: `   ${number} | ${headOf(cutEnd(before), CODE_MAX_CHARS + 1)}`.trimEnd() },
+    ...lines,
+  ];
 }
 
 /** The text of a line, counted from 1, without its line break. */
@@ -112,20 +118,37 @@ function lineOf(text: string, line: number): string | undefined {
   return text.slice(start, end === -1 ? text.length : end).replace(/\r$/, "");
 }
 
+interface Parts {
+  readonly left: string;
+  readonly marked: string;
+  readonly right: string;
+}
+
 /** A line in three parts, the middle one between `start` and `end`; a long line loses what is far from the middle. */
-function cutAround(
-  line: string,
-  start: number,
-  end: number,
-): { left: string; marked: string; right: string } {
-  const lead = Math.floor(CODE_MAX_CHARS / 3);
-  const from = Math.max(0, Math.min(start - lead, line.length - CODE_MAX_CHARS));
+function cutAround(line: string, start: number, end: number): Parts {
+  const from = Math.max(0, Math.min(start - LEAD_CHARS, line.length - CODE_MAX_CHARS));
   const to = from + CODE_MAX_CHARS;
   return {
     left: (from > 0 ? "…" : "") + printable(line.slice(from, start)),
     marked: printable(line.slice(start, Math.min(end, to))),
     right: cutEnd(line.slice(Math.min(end, to)), Math.max(0, to - end)),
   };
+}
+
+/** The same once more for a line that became long when what is invisible in it was written out. */
+function narrowed(parts: Parts): Parts {
+  const { left, marked, right } = parts;
+  const ellipses = 2;
+  if (widthOf(left + marked + right) <= CODE_MAX_CHARS + ellipses) return parts;
+  const lead = widthOf(left) <= LEAD_CHARS ? left : `…${Array.from(left).slice(-LEAD_CHARS).join("")}`;
+  const room = CODE_MAX_CHARS - LEAD_CHARS;
+  const rest = Math.max(0, room - widthOf(marked));
+  return { left: lead, marked: headOf(marked, room), right: rest === 0 ? "" : headOf(right, rest) };
+}
+
+function headOf(text: string, maxChars: number): string {
+  const chars = Array.from(text);
+  return chars.length <= maxChars ? text : `${chars.slice(0, maxChars).join("")}…`;
 }
 
 function cutEnd(text: string, maxChars = CODE_MAX_CHARS): string {

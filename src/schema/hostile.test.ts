@@ -49,7 +49,7 @@ describe("hostile files are refused in time, without harm", () => {
     ["stray quotes", fill("'a' "), "InvalidYaml"],
     ["values that need quotes", "k: @\n".repeat(18_000), "InvalidYaml"],
     ["line breaks", fill("\n"), "TooLarge"],
-    ["NULs", fill("\0"), "ControlCharacter"],
+    ["NULs", fill("\0"), "NotUtf8"],
     ["a long one-line forward", `forwards: { a: "${fill("a:")}" }`, "BadCompact"],
     ["a long target", `forwards: { a: "1:svc/${fill("a-")}" }`, "BadName"],
     [

@@ -26,6 +26,13 @@ export function mergeFile(file: RawFile, overrides: Overrides, report: Report): 
     return spec ? [spec] : [];
   });
   if (file.defaults !== undefined) reportOverlaps(placed, report);
+  const empty = file.entries.filter(({ fields }) => fields === null);
+  for (const { name, nameAt } of empty) {
+    const message = `forward ${quoted(name)} is empty`;
+    const finding = { code: "Empty", message, hint: `${name}: "8080:svc/api:http"`, span: nameAt };
+    if (placed.length === 0) report.error(finding);
+    else report.warning({ ...finding, message: `${message}: it is left out` });
+  }
   if (placed.length === 0 && !report.hasErrors) {
     report.error({ code: "NoForwards", message: "forwards is empty", hint: HINT, span: file.forwardsAt });
   }

@@ -165,11 +165,13 @@ forwards:
     expect(forward(text)).toEqual({ ...API, remotePort: { via: "service", port: 8080 }, local: 8080 });
   });
 
-  test("leaves out what is null, and may have no defaults to speak of", () => {
-    const { forwards } = project(
-      'defaults:\nforwards:\n  gone: null\n  empty:\n  api: "8080:svc/api:http"\n',
-    );
-    expect(forwards.map(({ name }) => name)).toEqual(["api"]);
+  test("leaves out what is null and says so, and may have no defaults to speak of", () => {
+    const text = 'defaults:\nforwards:\n  gone: null\n  empty:\n  api: "8080:svc/api:http"\n';
+    expect(project(text).forwards.map(({ name }) => name)).toEqual(["api"]);
+    expect(warnings(text)).toEqual([
+      '3:3-7 Empty: forward "gone" is empty: it is left out | gone: "8080:svc/api:http"',
+      '4:3-8 Empty: forward "empty" is empty: it is left out | empty: "8080:svc/api:http"',
+    ]);
   });
 
   test("lets a namespace be named twice when it is the same", () => {
@@ -351,7 +353,11 @@ describe("the top of the file", () => {
     ["no forwards", "version: 1\n", `1:1-2 NoForwards: the file has no key "forwards" | ${API_LINE}`],
     ["empty forwards", "version: 1\nforwards:\n", `2:1-9 NoForwards: forwards is empty | ${API_LINE}`],
     ["forwards without any", "forwards: {}\n", `1:1-9 NoForwards: forwards is empty | ${API_LINE}`],
-    ["only removed forwards", "forwards: { a: null }\n", `1:1-9 NoForwards: forwards is empty | ${API_LINE}`],
+    [
+      "only empty forwards",
+      "forwards: { a: null }\n",
+      '1:13-14 Empty: forward "a" is empty | a: "8080:svc/api:http"',
+    ],
     [
       "a list of forwards",
       "forwards:\n  - a: 1\n",

@@ -83,6 +83,16 @@ describe("what a file must not hold", () => {
       "1:5-6 ControlCharacter: control character U+000D in the file",
     ],
     ["half a pair", "a: \ud83d\n", "1:4-5 ControlCharacter: control character U+D83D in the file"],
+    [
+      "UTF-16",
+      "\ufffd\ufffda\0:\0 \0b\0",
+      "1:1-2 NotUtf8: the file is not valid UTF-8: it looks like UTF-16",
+    ],
+    [
+      "UTF-16 without a mark",
+      "a\0:\0 \0b\0",
+      "1:1-2 NotUtf8: the file is not valid UTF-8: it looks like UTF-16",
+    ],
     ["broken UTF-8", "a: gr\ufffd\ufffde\n", "1:6-7 NotUtf8: the file is not valid UTF-8"],
     [
       "a list for a key",

@@ -43,7 +43,21 @@ export function readYaml(source: Source, report: Report): TreeMap | undefined {
 
 const FIRST_LINES = 'forwards: { api: "8080:svc/api:http" }';
 
+/** Of so many characters at the start of a file, UTF-16 makes nearly half NULs. */
+const SAMPLE_CHARS = 200;
+
+function looksLikeUtf16(text: string): boolean {
+  const sample = text.slice(0, SAMPLE_CHARS);
+  return sample.replaceAll("\0", "").length < sample.length * 0.7;
+}
+
 function refuseUnreadable(source: Source, report: Report): void {
+  if (looksLikeUtf16(source.text)) {
+    const message = "the file is not valid UTF-8: it looks like UTF-16";
+    const span = { source, start: 0, end: 0 };
+    report.error({ code: "NotUtf8", message, hint: "save it as UTF-8", span });
+    return;
+  }
   const replaced = source.text.indexOf("\ufffd");
   if (replaced !== -1) {
     const span = { source, start: replaced, end: replaced + 1 };
