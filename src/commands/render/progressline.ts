@@ -24,6 +24,7 @@ export function plainLine(forward: ForwardStatus, atIso: string, sinceStartMs: n
     ["pod", podText(forward) || undefined],
     ["reason", reason?.code],
     ["message", reason === null ? undefined : JSON.stringify(visible(reason.message))],
+    ["hint", reason?.hint === undefined ? undefined : JSON.stringify(visible(reason.hint))],
     ["held", traffic.held > 0 ? String(traffic.held) : undefined],
     ["ms", String(Math.round(sinceStartMs))],
   ];

@@ -152,7 +152,7 @@ describe("progress", () => {
       "2026-11-21T10:00:00.412Z api ready local=127.0.0.1:8080,[::1]:8080 target=svc/api:http pod=api-7d9:8080 ms=412",
     );
     expect(plainLine(waiting, "2026-11-21T10:00:00.412Z", 5)).toBe(
-      '2026-11-21T10:00:00.412Z cache waiting local=127.0.0.1:8080,[::1]:8080 target=svc/api:http reason=NoReadyPods message="0 of 1 pods ready" held=1 ms=5',
+      '2026-11-21T10:00:00.412Z cache waiting local=127.0.0.1:8080,[::1]:8080 target=svc/api:http reason=NoReadyPods message="0 of 1 pods ready" hint="kubectl get pods" held=1 ms=5',
     );
   });
 
