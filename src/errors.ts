@@ -24,7 +24,7 @@ export const ERRORS = {
   OWNER_UNPROVEN: { exit: 3, hint: undefined },
 
   KUBECONFIG_MISSING: { exit: 4, hint: "log in to your cluster, or name a file with --kubeconfig" },
-  KUBECONFIG_INVALID: { exit: 4, hint: undefined },
+  KUBECONFIG_INVALID: { exit: 4, hint: "correct it, or get the kubeconfig of your cluster anew" },
   CONTEXT_UNKNOWN: { exit: 4, hint: "kubectl config get-contexts" },
   CREDENTIALS: { exit: 4, hint: "log in to your cluster again" },
   UNREACHABLE: { exit: 4, hint: "is the VPN up, and the cluster running?" },
@@ -35,7 +35,10 @@ export const ERRORS = {
 
   PORT_BUSY: { exit: 5, hint: "stop that program, or choose another local port" },
   PORT_PRIVILEGED: { exit: 5, hint: "choose a local port above 1023" },
-  ADDRESS_UNAVAILABLE: { exit: 5, hint: undefined },
+  ADDRESS_UNAVAILABLE: {
+    exit: 5,
+    hint: "set `bind` of this forward to localhost, or to an address of this machine",
+  },
   LOCK_TAKEN: { exit: 5, hint: "kfwd status" },
   LOCK_DAMAGED: { exit: 5, hint: undefined },
   RUNTIME_FOLDER: { exit: 5, hint: "name another folder with KFWD_RUNTIME_DIR" },

@@ -1,8 +1,19 @@
 /** Reads files that users name, which may be anything: a FIFO that nobody writes to, a device that has no end. */
-import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readSync, statSync, type Stats } from "node:fs";
+import { errnoOf } from "./errno.ts";
 
 /** What stands at the path is no file. `message` says what it is, to stand after a colon. */
 export class NotAFile extends Error {}
+
+/** What stands at the path, links followed; undefined where nothing does. @throws what the system says otherwise. */
+export function statIfThere(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch (thrown) {
+    if (errnoOf(thrown) === "ENOTDIR") return undefined; // a part of the path is a file
+    throw thrown;
+  }
+}
 
 /**
  * A regular file's bytes, at most the first `maxBytes`. Never waits for anybody but the disk.

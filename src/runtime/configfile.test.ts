@@ -36,6 +36,18 @@ describe("finding the file", () => {
     );
   });
 
+  test("stops at one that cannot be read, which reading tells", () => {
+    symlinkSync(at("home/work/forwards.yaml"), at("home/work/forwards.yaml"));
+    writeFileSync(at("home/forwards.yaml"), "");
+    expect(findConfig(search("home/work"), undefined)).toBe(at("home/work/forwards.yaml"));
+    expect(() => readConfig(at("home/work/forwards.yaml"), root)).toThrow(
+      expect.objectContaining({
+        code: "CONFIG_UNREADABLE",
+        message: expect.stringContaining("its symbolic links lead in a circle") as string,
+      }) as Error,
+    );
+  });
+
   test("takes a named file as it is", () => {
     expect(findConfig(search("home/work"), "../other.yaml")).toBe(at("home/other.yaml"));
   });

@@ -1,10 +1,10 @@
 /** Finds and reads forwards.yaml: the I/O that src/schema must not do. */
 import { createHash } from "node:crypto";
-import { realpathSync, statSync } from "node:fs";
+import { realpathSync } from "node:fs";
 import { basename, dirname, join, relative, resolve } from "node:path";
-import { errnoOf } from "../errno.ts";
+import { errnoOf, fileTrouble } from "../errno.ts";
 import { KfwdError } from "../errors.ts";
-import { NotAFile, readRegularFile } from "../readfile.ts";
+import { NotAFile, readRegularFile, statIfThere } from "../readfile.ts";
 
 /** Looked for in each folder, in this order. */
 const CONFIG_NAMES = ["forwards.yaml", "forwards.yml", "kfwd.yaml", "kfwd.yml"] as const;
@@ -93,8 +93,13 @@ function sha256(bytes: Buffer): string {
   return createHash("sha256").update(bytes).digest("hex");
 }
 
+/** What cannot be looked at is there as well, since reading it tells why; not so in a folder that is closed to us. */
 function isThere(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false }) !== undefined;
+  try {
+    return statIfThere(path) !== undefined;
+  } catch (thrown) {
+    return errnoOf(thrown) !== "EACCES";
+  }
 }
 
 function readBytes(path: string): Buffer {
@@ -106,7 +111,7 @@ function readBytes(path: string): Buffer {
     if (errno === "ENOENT" || errno === "ENOTDIR") {
       throw new KfwdError("CONFIG_NOT_FOUND", `there is no file "${path}"`, { cause: thrown });
     }
-    throw unreadable(path, errno === "EACCES" ? "permission denied" : errno, thrown);
+    throw unreadable(path, fileTrouble(thrown), thrown);
   }
 }
 

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -145,12 +145,32 @@ describe("what goes wrong", () => {
     });
   });
 
+  test.each(["", "\n \n", "# soon\n", "---\n", "null\n", "{}\n"])("a file of %j has no contexts", (text) => {
+    const path = file("c", text);
+    expect(failure(() => look({}, path))).toMatchObject({
+      code: "CONTEXT_UNKNOWN",
+      message: `no context is given, and "${path}" sets no current-context`,
+      hint: "kubectl config get-contexts",
+    });
+  });
+
+  test("a path that leads nowhere: below a file as if there were none, in a circle with its reason", () => {
+    const below = join(file("c", "{}"), "x");
+    expect(failure(() => look({}, below)).message).toBe(`kubeconfig "${below}" does not exist`);
+    const circle = join(folder, "circle");
+    symlinkSync(circle, circle);
+    expect(failure(() => look({ KUBECONFIG: circle }))).toMatchObject({
+      code: "KUBECONFIG_INVALID",
+      message: `kubeconfig "${circle}" cannot be read: its symbolic links lead in a circle`,
+    });
+  });
+
   test.each([
     { name: "broken YAML", text: "contexts: [", what: /is not valid YAML \(line \d+, column \d+\)$/ },
     {
       name: "a list",
       text: "- a",
-      what: /is not a kubeconfig: the file is missing or not of the right type$/,
+      what: /is not a kubeconfig: it is no map$/,
     },
     {
       name: "a wrong type",

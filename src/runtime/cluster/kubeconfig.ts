@@ -1,11 +1,11 @@
 /** Finds and merges kubeconfig files as kubectl does, and says where a context leads. */
-import { readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { delimiter, join, resolve } from "node:path";
 import { isIPv6 } from "node:net";
 import { KfwdError } from "../../errors.ts";
 import { shellWord } from "../../shellword.ts";
 import { suggestFrom } from "../../suggest.ts";
-import { parseKubeconfig, readKubeconfigFile } from "./kubeconfigfile.ts";
+import { lookAtKubeconfig, parseKubeconfig, readKubeconfigFile } from "./kubeconfigfile.ts";
 import type { ClusterEntry, ContextEntry, KubeconfigFile, UserEntry } from "./kubeconfigfile.ts";
 import { chooseProxy, type ProxyServer } from "./proxy.ts";
 
@@ -109,7 +109,7 @@ export class Kubeconfigs {
 
   /** Undefined when there is no such file. */
   #file(path: string): KubeconfigFile | undefined {
-    const stat = statSync(path, { throwIfNoEntry: false });
+    const stat = lookAtKubeconfig(path);
     if (stat === undefined) return undefined;
     const stamp = `${stat.dev}:${stat.ino}:${stat.size}:${stat.mtimeMs}`;
     const known = this.#files.get(path);
@@ -205,7 +205,7 @@ function inClusterFile(sources: KubeconfigSources): KubeconfigFile | undefined {
   const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port } = sources.env;
   const folder = sources.serviceAccountFolder ?? SERVICE_ACCOUNT_FOLDER;
   const tokenFile = join(folder, "token");
-  if (!host || !port || statSync(tokenFile, { throwIfNoEntry: false }) === undefined) return undefined;
+  if (!host || !port || !existsSync(tokenFile)) return undefined;
   const caFile = join(folder, "ca.crt");
   const name = "in-cluster";
   const server = `https://${isIPv6(host) ? `[${host}]` : host}:${port}`;

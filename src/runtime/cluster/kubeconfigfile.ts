@@ -1,10 +1,11 @@
 /** One kubeconfig file: text in, checked data with absolute paths out. */
+import type { Stats } from "node:fs";
 import { dirname, isAbsolute, join, sep } from "node:path";
 import { load } from "js-yaml";
 import * as z from "zod/mini";
-import { errnoOf } from "../../errno.ts";
+import { fileTrouble } from "../../errno.ts";
 import { KfwdError } from "../../errors.ts";
-import { NotAFile, readRegularFile } from "../../readfile.ts";
+import { NotAFile, readRegularFile, statIfThere } from "../../readfile.ts";
 
 export interface ClusterEntry {
   /** As written: possibly without a scheme, possibly with a path. */
@@ -70,13 +71,22 @@ export interface KubeconfigFile {
 /** A kubeconfig with many clusters has some hundred KiB; more than this is another file. */
 const FILE_MAX_BYTES = 16 * 1024 * 1024;
 
+/** Undefined where there is no such file. @throws KfwdError `KUBECONFIG_INVALID` where nobody can tell. */
+export function lookAtKubeconfig(path: string): Stats | undefined {
+  try {
+    return statIfThere(path);
+  } catch (thrown) {
+    throw invalid(path, `cannot be read: ${fileTrouble(thrown)}`, thrown);
+  }
+}
+
 /** @throws KfwdError `KUBECONFIG_INVALID` that names the file and what is wrong in it. */
 export function readKubeconfigFile(path: string): KubeconfigFile {
   let bytes: Buffer;
   try {
     bytes = readRegularFile(path, FILE_MAX_BYTES + 1);
   } catch (error) {
-    const why = error instanceof NotAFile ? error.message : (errnoOf(error) ?? "unknown reason");
+    const why = error instanceof NotAFile ? error.message : fileTrouble(error);
     throw invalid(path, `cannot be read: ${why}`, error);
   }
   if (bytes.length > FILE_MAX_BYTES) throw invalid(path, "is longer than 16 MiB, which is no kubeconfig");
@@ -85,10 +95,11 @@ export function readKubeconfigFile(path: string): KubeconfigFile {
 
 /** @throws KfwdError `KUBECONFIG_INVALID` that names the file and what is wrong in it. */
 export function parseKubeconfig(text: string, path: string): KubeconfigFile {
-  const parsed = File.safeParse(parseYaml(text, path) ?? {});
+  const parsed = File.safeParse(isBlank(text) ? {} : (parseYaml(text, path) ?? {}));
   if (!parsed.success) {
     const where = placeOf(parsed.error.issues[0]?.path ?? []);
-    throw invalid(path, `is not a kubeconfig: ${where} is missing or not of the right type`);
+    const what = where === "" ? "it is no map" : `${where} is missing or not of the right type`;
+    throw invalid(path, `is not a kubeconfig: ${what}`);
   }
   const file = parsed.data;
   const absolute = (to: string | undefined): string | undefined =>
@@ -100,6 +111,11 @@ export function parseKubeconfig(text: string, path: string): KubeconfigFile {
     clusters: firstByName(file.clusters, (entry) => clusterOf(entry.cluster ?? Cluster.parse({}), absolute)),
     users: firstByName(file.users, (entry) => userOf(entry.user ?? User.parse({}), absolute)),
   };
+}
+
+/** Nothing but comments, which the YAML library takes for a mistake and kubectl for a kubeconfig without contexts. */
+function isBlank(text: string): boolean {
+  return text.split("\n").every((line) => /^\s*(?:#|$)/.test(line));
 }
 
 function parseYaml(text: string, path: string): unknown {
@@ -245,10 +261,10 @@ const File = z.object({
   users: orElse(z.array(z.object({ name: text, user: orElse(User, undefined) })), []),
 });
 
-/** `users[0].user.exec` */
+/** `users[0].user.exec`; empty for the file itself. */
 function placeOf(path: readonly PropertyKey[]): string {
   const text = path.map((key) => (typeof key === "number" ? `[${key}]` : `.${String(key)}`)).join("");
-  return text === "" ? "the file" : text.replace(/^\./, "");
+  return text.replace(/^\./, "");
 }
 
 function invalid(path: string, what: string, cause?: unknown): KfwdError {

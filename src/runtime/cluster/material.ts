@@ -2,7 +2,7 @@
 import type { RequestOptions } from "node:https";
 import { KubeConfig } from "@kubernetes/client-node/dist/config.js";
 import * as z from "zod/mini";
-import { errnoOf } from "../../errno.ts";
+import { errnoOf, fileTrouble } from "../../errno.ts";
 import { KfwdError } from "../../errors.ts";
 import { NotAFile, readRegularFile } from "../../readfile.ts";
 import type { Clock } from "../deps.ts";
@@ -182,6 +182,5 @@ function unreadable(whose: string, path: string, thrown: unknown): KfwdError {
 
 function whyUnreadable(thrown: unknown): string {
   if (thrown instanceof NotAFile) return thrown.message;
-  const errno = errnoOf(thrown) ?? "unknown error";
-  return errno === "ENOENT" ? "it does not exist" : `it cannot be read (${errno})`;
+  return errnoOf(thrown) === "ENOENT" ? "it does not exist" : `it cannot be read: ${fileTrouble(thrown)}`;
 }

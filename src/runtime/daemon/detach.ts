@@ -3,10 +3,10 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync } from "node:fs";
 import { devNull } from "node:os";
 import { dirname } from "node:path";
+import { fileTrouble } from "../../errno.ts";
 import { KfwdError } from "../../errors.ts";
 import type { Clock } from "../deps.ts";
 import { startReport, type StartReport } from "../wire/startreport.ts";
-import { fileTrouble } from "./errno.ts";
 import { makeFolder } from "./makefolder.ts";
 import { tailLog } from "./taillog.ts";
 

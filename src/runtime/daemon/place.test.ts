@@ -79,6 +79,13 @@ describe("the runtime folder", () => {
     expect(existsSync(join(base, "kfwd"))).toBe(false);
   });
 
+  test("of the login is passed over when nobody can tell whose that folder is", () => {
+    const circle = join(tempFolder(), "circle");
+    symlinkSync(circle, circle);
+    const facts = factsOf({ XDG_RUNTIME_DIR: circle }, { platform: "linux", uid: 4_000_000 });
+    expect(findRuntimeFolder(facts)).toBe("/tmp/kfwd-4000000");
+  });
+
   const asRoot = test.runIf(uid === 0);
 
   test.each([

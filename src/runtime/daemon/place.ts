@@ -1,10 +1,10 @@
 /** The runtime folder: where running projects are found, and how it is made sure that nobody else can write there. */
-import { lstatSync, statSync } from "node:fs";
+import { lstatSync } from "node:fs";
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import { KfwdError } from "../../errors.ts";
-import { errnoOf } from "../../errno.ts";
+import { errnoOf, fileTrouble } from "../../errno.ts";
+import { statIfThere } from "../../readfile.ts";
 import { shellWord } from "../../shellword.ts";
-import { fileTrouble } from "./errno.ts";
 import { makeFolder } from "./makefolder.ts";
 
 /** What the places depend on. The macOS and Windows ways are written from documentation and were never run. */
@@ -85,8 +85,12 @@ function chooseFolder(facts: PlaceFacts): Candidate {
 
 /** After `su`, XDG_RUNTIME_DIR still names the other user's folder: nothing of ours must be left there. */
 function isOwnFolder(path: string, uid: number | undefined): boolean {
-  const stat = statSync(path, { throwIfNoEntry: false });
-  return stat !== undefined && stat.isDirectory() && stat.uid === uid;
+  try {
+    const stat = statIfThere(path);
+    return stat !== undefined && stat.isDirectory() && stat.uid === uid;
+  } catch {
+    return false; // what we may not look at is not ours
+  }
 }
 
 /** Makes a folder that only we can use, with its parents. @throws KfwdError `RUNTIME_FOLDER`. */

@@ -3,8 +3,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { readdirSync, realpathSync } from "node:fs";
 import { basename, dirname, isAbsolute, join, resolve } from "node:path";
 import { KfwdError } from "../../errors.ts";
-import { errnoOf } from "../../errno.ts";
-import { fileTrouble } from "./errno.ts";
+import { errnoOf, fileTrouble } from "../../errno.ts";
 import { makePrivateFolder, type PlaceFacts } from "./place.ts";
 
 /** 16 hex digits. */

@@ -4,8 +4,7 @@ import { closeSync, fsyncSync, linkSync, openSync, rmdirSync, unlinkSync, writeS
 import { open, rename } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { KfwdError } from "../../errors.ts";
-import { errnoOf } from "../../errno.ts";
-import { fileTrouble } from "./errno.ts";
+import { errnoOf, fileTrouble } from "../../errno.ts";
 
 /** Temporary files are called this, a pid, and 8 hex digits. */
 export const TEMP_PATTERN = /^t\.(\d{1,10})\.[0-9a-f]{8}$/;

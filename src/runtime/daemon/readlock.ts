@@ -2,8 +2,7 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { decodeClaim, decodeLock, LOCK_MAX_BYTES, type Decoded } from "../wire/lockrecord.ts";
 import type { Claim, LockRecord } from "../wire/lockrecord.ts";
-import { errnoOf } from "../../errno.ts";
-import { fileTrouble } from "./errno.ts";
+import { errnoOf, fileTrouble } from "../../errno.ts";
 
 /** What lies at a path. `why` is to follow "it": `it is a named pipe`. */
 export type Reading<T> =
