@@ -96,7 +96,7 @@ const HINTS: readonly (readonly [keyof typeof BAD, RegExp])[] = [
   ],
   ["no-deployment", /"web"/],
   ["no-pod", /"db-0"/],
-  ["udp", /protocol: udp/],
+  ["udp", /TCP alone/],
   ["no-selector", /selector/],
 ];
 

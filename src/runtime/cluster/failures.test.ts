@@ -128,6 +128,7 @@ describe("answerFailure", () => {
         code: "FORBIDDEN",
         kind: "denied",
         message: 'user "system:anonymous" may not list pods in namespace "shop" (context "kt")',
+        hint: "aws sso login",
       },
     },
     {
@@ -157,7 +158,7 @@ describe("answerFailure", () => {
       body: "404 page not found",
       is: {
         code: "CLUSTER_ANSWER",
-        kind: "transient",
+        kind: "unreachable",
         message: 'https://10.0.0.1:6443 (context "kt") knows no pods (404)',
       },
     },
@@ -199,8 +200,8 @@ describe("answerFailure", () => {
       body: "<html>",
       is: {
         code: "CLUSTER_ANSWER",
-        kind: "transient",
-        message: 'the API server answered 302 to "list pods" in namespace "shop" (context "kt")',
+        kind: "unreachable",
+        message: 'https://10.0.0.1:6443 (context "kt") answered 302 to "list pods", as no API server does',
         hint: "check `server` of this cluster in the kubeconfig",
       },
     },
@@ -208,6 +209,28 @@ describe("answerFailure", () => {
     const refusal = answerFailure(ACCESS, code, body, LIST);
     expect(refusal).toBeInstanceOf(ApiRefusal);
     expect(refusal).toMatchObject({ ...is, status: code });
+  });
+
+  test("a user whom the cluster does not know, without a known way to log in", () => {
+    const { hint } = answerFailure({ ...ACCESS, loginHint: undefined }, 403, status(denied), LIST);
+    expect(hint).toBe('log in to your cluster again: it took user "ann" of the kubeconfig for nobody');
+  });
+
+  test("an https server that was asked without TLS", () => {
+    const access = { ...ACCESS, server: new URL("http://10.0.0.1:6443") };
+    const refusal = answerFailure(access, 400, "Client sent an HTTP request to an HTTPS server.\n", LIST);
+    expect(refusal).toMatchObject({
+      message: 'http://10.0.0.1:6443 (context "kt") answered 400 to "list pods", as no API server does',
+      hint: "write https:// in `server` of this cluster in the kubeconfig",
+    });
+  });
+
+  test("a refusal to upgrade in plain words may come from the node", () => {
+    const call = { verb: "create", resource: "pods/portforward", namespace: "shop", name: "web-0" };
+    expect(answerFailure(ACCESS, 400, "unable to upgrade", call)).toMatchObject({
+      kind: "transient",
+      message: 'the API server answered 400 to "create pods/portforward" in namespace "shop" (context "kt")',
+    });
   });
 
   test("404 of a named object means that it is gone", () => {
@@ -255,6 +278,7 @@ describe("reasonOf", () => {
       code: "KubeconfigInvalid",
       kind: "denied",
       message: "no",
+      hint: "correct it, or get the kubeconfig of your cluster anew",
     });
   });
 

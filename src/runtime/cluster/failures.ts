@@ -159,7 +159,9 @@ function refusalOf(access: ApiName, status: number, told: StatusBody, call: ApiC
     const message = rbac
       ? `user "${user}" may not ${deed} ${context}`
       : `the cluster does not let user "${user}" ${deed} ${context}${said}`;
-    return { code: "FORBIDDEN", kind: "denied", message };
+    const unknown = `log in to your cluster again: it took user "${access.user}" of the kubeconfig for nobody`;
+    const hint = user === "system:anonymous" ? (access.loginHint ?? unknown) : undefined;
+    return { code: "FORBIDDEN", kind: "denied", message, hint };
   }
   if (status === 404 && call.name !== undefined) {
     const thing = call.resource.replace(/s?(\/.*)?$/, "");
@@ -168,14 +170,20 @@ function refusalOf(access: ApiName, status: number, told: StatusBody, call: ApiC
   }
   if (status === 404) {
     const message = `${nameOf(access)} knows no ${call.resource} (404)`;
-    return { code: "CLUSTER_ANSWER", kind: "transient", message, hint: CHECK_SERVER };
+    return { code: "CLUSTER_ANSWER", kind: "unreachable", message, hint: CHECK_SERVER };
   }
   if (status === 429) {
     const message = `the API server is too busy to ${deed} (429, context "${access.context}")`;
     return { code: "CLUSTER_ANSWER", kind: "transient", message };
   }
-  const message = `the API server answered ${status} to "${call.verb} ${call.resource}" in namespace "${call.namespace}" ${context}${said}`;
-  const isStranger = status < 500 && told.message === undefined; // no API server answers so
+  const answered = `answered ${status} to "${call.verb} ${call.resource}"`;
+  const isStranger = status < 500 && told.message === undefined;
+  if (isStranger && call.name === undefined) {
+    const message = `${nameOf(access)} ${answered}, as no API server does`;
+    const hint = status === 400 && access.server.protocol === "http:" ? WANTS_HTTPS : CHECK_SERVER;
+    return { code: "CLUSTER_ANSWER", kind: "unreachable", message, hint };
+  }
+  const message = `the API server ${answered} in namespace "${call.namespace}" ${context}${said}`;
   return { code: "CLUSTER_ANSWER", kind: "transient", message, hint: isStranger ? CHECK_SERVER : undefined };
 }
 
@@ -199,6 +207,7 @@ function parseStatus(body: string): unknown {
 const DENIED_BY_RBAC = /\bUser "([^"]*)" cannot /;
 
 const CHECK_SERVER = "check `server` of this cluster in the kubeconfig";
+const WANTS_HTTPS = "write https:// in `server` of this cluster in the kubeconfig";
 const CHECK_CLOCK =
   "check the clock of this machine; otherwise the certificate of the cluster must be renewed";
 const CHECK_AUTHORITY =

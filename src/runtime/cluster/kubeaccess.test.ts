@@ -233,6 +233,22 @@ describe("certificates", async () => {
     );
   });
 
+  test("an authority that is none is told before anything is dialled", async () => {
+    for (const text of ["garbage", ""]) {
+      writeFileSync(join(folder, "ca.crt"), text);
+      const given = [
+        { "certificate-authority": "ca.crt" },
+        { "certificate-authority-data": base64("garbage") },
+      ];
+      for (const cluster of given) {
+        expect(await new Rig({}, cluster).failure()).toMatchObject({
+          code: "KUBECONFIG_INVALID",
+          message: 'the kubeconfig has no certificate as the authority of cluster "c": it is not PEM',
+        });
+      }
+    }
+  });
+
   test("what is no certificate is told without the parser's words", async () => {
     const error = await new Rig({ ...client, "client-key-data": base64("secret") }, ca).failure();
     expect(error).toMatchObject({ code: "KUBECONFIG_INVALID", exit: 4 });
@@ -383,21 +399,39 @@ describe("a credential plugin", () => {
   test.each([
     {
       name: "is not there",
-      exec: { command: "kfwd-no-such-plugin", installHint: "brew install it" },
+      exec: { command: "kfwd-no-such-plugin", installHint: "\nbrew install it\n\n  and log in\n" },
       what: /is not installed, or not on PATH$/,
-      hint: "brew install it",
+      hint: "brew install it and log in",
+    },
+    {
+      name: "is not there, and nobody says how to get it",
+      exec: { command: "kfwd-no-such-plugin" },
+      what: /is not installed, or not on PATH$/,
+      hint: 'install "kfwd-no-such-plugin", or add its folder to PATH',
     },
     {
       name: "is no program",
-      exec: { command: "./config" },
-      what: /cannot be run \(EACCES\)$/,
+      exec: { command: "./config", installHint: "brew install it" },
+      what: /cannot be run: permission denied$/,
+      hint: "brew install it",
+    },
+    {
+      name: "fails without a word",
+      exec: { command: "sh", args: ["-c", "exit 3"] },
+      what: /failed without a word \(exit status 3\)$/,
+      hint: "log in to your cluster again",
+    },
+    {
+      name: "is ended by a signal",
+      exec: { command: "sh", args: ["-c", "kill -9 $$"] },
+      what: /failed without a word \(a signal ended it\)$/,
       hint: "log in to your cluster again",
     },
     {
       name: "wants a terminal",
       exec: { command: "sh", interactiveMode: "Always" },
       what: /wants a terminal, and kfwd has none for it$/,
-      hint: "log in to your cluster again",
+      hint: "use a way to log in that asks nothing: kfwd runs in the background, too",
     },
   ])("that $name", async ({ exec, what, hint }) => {
     const error = await new Rig({ exec: { apiVersion: "v1", ...exec } }).failure();
@@ -410,6 +444,7 @@ describe("a credential plugin", () => {
     async (text) => {
       const error = await new Rig(plugin(`printf '%s' '${text}'`)).failure();
       expect(error.message).toMatch(/printed something that is not an ExecCredential$/);
+      expect(error.hint).toBe("run it in a terminal to see what it prints");
     },
   );
 
@@ -421,7 +456,10 @@ describe("a credential plugin", () => {
     await rig.clock.advance(29_999);
     expect(isRunning(pid)).toBe(true);
     await rig.clock.advance(1);
-    expect((await work).message).toMatch(/gave no answer within 30 s$/);
+    expect(await work).toMatchObject({
+      message: expect.stringMatching(/gave no answer within 30 s$/) as string,
+      hint: "it may wait for somebody: log in with it in a terminal first",
+    });
     await until(() => !isRunning(pid));
     expect(rig.clock.pending).toBe(0);
   });

@@ -89,8 +89,15 @@ function certificates({
   userName,
 }: Connection): Pick<Material, "ca" | "cert" | "key"> {
   const ofUser = `user "${userName}"`;
+  const ofCluster = `the authority of cluster "${clusterName}"`;
+  const ca = pem(cluster.caData, cluster.caFile, ofCluster);
+  // Node takes whatever is no PEM for an empty list, and then trusts nobody.
+  if (ca !== undefined && !ca.includes("-----BEGIN")) {
+    const message = `the kubeconfig has no certificate as ${ofCluster}: it is not PEM`;
+    throw new KfwdError("KUBECONFIG_INVALID", message);
+  }
   return {
-    ca: pem(cluster.caData, cluster.caFile, `the authority of cluster "${clusterName}"`),
+    ca,
     cert: pem(user.certData, user.certFile, ofUser),
     key: pem(user.keyData, user.keyFile, ofUser),
   };

@@ -7,6 +7,7 @@ import type { RequestOptions } from "node:https";
 import { basename } from "node:path";
 import { ExecAuth } from "@kubernetes/client-node/dist/exec_auth.js";
 import * as z from "zod/mini";
+import { fileTrouble } from "../../errno.ts";
 import { KfwdError } from "../../errors.ts";
 import type { Clock } from "../deps.ts";
 import type { ClusterEntry, ExecEntry } from "./kubeconfigfile.ts";
@@ -41,8 +42,8 @@ export interface PluginRun {
 export async function runPlugin(run: PluginRun): Promise<PluginAnswer> {
   const { exec, user, clock, signal } = run;
   if (exec.interactiveMode === "Always") {
-    const message = `the credential plugin "${exec.command}" of user "${user}" wants a terminal, and kfwd has none for it`;
-    throw new KfwdError("CREDENTIALS", message, { hint: loginHint(exec) });
+    const message = `${nameOf(exec, user)} wants a terminal, and kfwd has none for it`;
+    throw new KfwdError("CREDENTIALS", message, { hint: loginHint(exec) ?? NO_TERMINAL });
   }
   const child = new AbortController();
   const onAbort = (): void => child.abort(signal.reason);
@@ -63,6 +64,8 @@ export async function runPlugin(run: PluginRun): Promise<PluginAnswer> {
     signal.removeEventListener("abort", onAbort);
   }
 }
+
+const NO_TERMINAL = "use a way to log in that asks nothing: kfwd runs in the background, too";
 
 /** The command that renews the login behind a well-known plugin. */
 export function loginHint(exec: ExecEntry): string | undefined {
@@ -85,11 +88,19 @@ async function ask(run: PluginRun, signal: AbortSignal): Promise<PluginAnswer> {
   const auth = new ExecAuth();
   if (!("execFn" in auth)) throw new KfwdError("INTERNAL", "ExecAuth of client-node has changed");
   const answers: Record<string, unknown> = {};
+  let exitStatus: number | null = 0;
+  const execFn = (): ChildProcess => start(run, signal).once("close", (status) => (exitStatus = status));
   // ExecAuth has no public way to limit its child or to learn when a credential expires; these two fields give both.
-  Object.assign(auth, { execFn: () => start(run, signal), tokenCache: answers });
+  Object.assign(auth, { execFn, tokenCache: answers });
   const options: RequestOptions = {};
   const asUser = { name: user, exec: { command: exec.command, args: exec.args } };
-  await auth.applyAuthentication(asUser, options);
+  try {
+    await auth.applyAuthentication(asUser, options);
+  } catch (thrown) {
+    const isSilent = thrown instanceof Error && thrown.message.trim() === "";
+    if (isSilent && exitStatus !== 0) throw silentError(run, exitStatus, thrown);
+    throw thrown;
+  }
   const applied = Applied.safeParse(options);
   const answer = Answer.safeParse(answers[user]);
   if (!applied.success || !answer.success) throw new SyntaxError("not an ExecCredential");
@@ -159,17 +170,30 @@ function pluginEnv(run: PluginRun): Record<string, string | undefined> {
   };
 }
 
+/** `status` is null when a signal ended it. */
+function silentError({ exec, user }: PluginRun, status: number | null, cause: unknown): KfwdError {
+  const how = status === null ? "a signal ended it" : `exit status ${status}`;
+  const message = `${nameOf(exec, user)} failed without a word (${how})`;
+  return new KfwdError("CREDENTIALS", message, { hint: loginHint(exec), cause });
+}
+
+function nameOf(exec: ExecEntry, user: string): string {
+  return `the credential plugin "${exec.command}" of user "${user}"`;
+}
+
 function pluginError({ exec, user }: PluginRun, thrown: unknown): KfwdError {
-  const plugin = `the credential plugin "${exec.command}" of user "${user}"`;
+  const plugin = nameOf(exec, user);
   const fail = (message: string, hint = loginHint(exec), detail?: string): KfwdError =>
     new KfwdError("CREDENTIALS", message, { hint, detail, cause: thrown });
   if (thrown instanceof Error && "syscall" in thrown && "code" in thrown) {
     // The kubeconfig's own advice on how to get the plugin is the best there is.
-    if (thrown.code === "ENOENT") return fail(`${plugin} is not installed, or not on PATH`, exec.installHint);
-    return fail(`${plugin} cannot be run (${String(thrown.code)})`, exec.installHint);
+    const install = installHint(exec);
+    if (thrown.code === "ENOENT") return fail(`${plugin} is not installed, or not on PATH`, install);
+    return fail(`${plugin} cannot be run: ${fileTrouble(thrown)}`, install);
   }
   if (thrown instanceof SyntaxError || thrown instanceof TypeError) {
-    return fail(`${plugin} printed something that is not an ExecCredential`);
+    const hint = loginHint(exec) ?? "run it in a terminal to see what it prints";
+    return fail(`${plugin} printed something that is not an ExecCredential`, hint);
   }
   const said = printable(thrown instanceof Error ? thrown.message : "");
   const lastLine = said.at(-1);
@@ -181,8 +205,17 @@ function pluginError({ exec, user }: PluginRun, thrown: unknown): KfwdError {
 }
 
 function lateError({ exec, user }: PluginRun): KfwdError {
-  const message = `the credential plugin "${exec.command}" of user "${user}" gave no answer within ${PLUGIN_LIMIT_MS / 1000} s`;
-  return new KfwdError("CREDENTIALS", message, { hint: loginHint(exec) });
+  const message = `${nameOf(exec, user)} gave no answer within ${PLUGIN_LIMIT_MS / 1000} s`;
+  const hint = loginHint(exec) ?? "it may wait for somebody: log in with it in a terminal first";
+  return new KfwdError("CREDENTIALS", message, { hint });
+}
+
+const INSTALL_HINT_MAX_CHARS = 300;
+
+/** The kubeconfig's own advice, which may be several lines. */
+function installHint({ command, installHint: given }: ExecEntry): string {
+  if (given === undefined) return `install "${command}", or add its folder to PATH`;
+  return given.trim().replaceAll(/\s+/g, " ").slice(0, INSTALL_HINT_MAX_CHARS);
 }
 
 const LINES_MAX = 10;

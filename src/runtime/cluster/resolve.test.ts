@@ -202,6 +202,20 @@ describe("ports", () => {
     expect(hint("svc/api:8080", world)).toBe(
       "8080 is the port of the pod: set `port: 80`, or `targetPort: 8080`",
     );
+    expect(hint("svc/api:81", world)).toBe(
+      "set `port` to one of these, or `targetPort: 81` if it is the port of the pod",
+    );
+    const dns = { services: { dns: { ports: [{ name: "dns", port: 53, protocol: "UDP" }] } } };
+    expect(hint("svc/dns", dns)).toBe("forward another port: this version forwards TCP alone");
+  });
+
+  test("hints name what is there instead, or wonder about the namespace where there is nothing", () => {
+    const world = { services: { api: { ports: PORTS } } };
+    expect(hint("svc/apii", world)).toBe('did you mean "api"? services there: api');
+    expect(hint("svc/api", {})).toBe("there are no services in that namespace: is it the right one?");
+    expect(hint("pod/web-0", {})).toBe("there are no pods in that namespace: is it the right one?");
+    expect(hint("sts/db", {})).toBe("there are no statefulsets in that namespace: is it the right one?");
+    expect(hint("[app=web]:1", {})).toBe("kubectl --context kt -n shop get pods --show-labels");
   });
 
   test("a named port is looked up in each pod: during a rollout it may move", () => {

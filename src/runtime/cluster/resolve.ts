@@ -62,6 +62,7 @@ function wantedOf(request: FollowRequest, snapshot: Snapshot): Wanted | { readon
       const noPods = missing(
         "NoPods",
         `no pods match the selector "${target.selector}" ${at(request.place)}`,
+        `${kubectlAt(request.place)} get pods --show-labels`,
       );
       return { pods: select(snapshot, requirements), port: remotePort?.port, noPods };
     }
@@ -81,7 +82,7 @@ function wantedOfService(
 ): Wanted | { readonly reason: Reason } {
   const service = snapshot.services.get(name);
   if (service === undefined) {
-    const hint = suggestFrom(name, [...snapshot.services.keys()], "services there");
+    const hint = othersThere(name, snapshot.services, "services");
     return { reason: missing("ServiceMissing", `service "${name}" not found ${at(place)}`, hint) };
   }
   if (service.type === "ExternalName") {
@@ -113,7 +114,7 @@ function wantedOfPod(
   snapshot: Snapshot,
 ): Wanted | { readonly reason: Reason } {
   const pod = snapshot.pods.get(name);
-  const hint = suggestFrom(name, [...snapshot.pods.keys()], "pods there");
+  const hint = othersThere(name, snapshot.pods, "pods");
   const noPods = missing("PodMissing", `pod "${name}" not found ${at(place)}`, hint);
   return pod === undefined ? { reason: noPods } : { pods: [pod], port: remotePort?.port, noPods };
 }
@@ -135,7 +136,7 @@ function wantedOfWorkload(
   const { word, code } = WORKLOAD_WORDS[kind];
   const workload = snapshot.workloads.get(name);
   if (workload === undefined) {
-    const hint = suggestFrom(name, [...snapshot.workloads.keys()], `${word}s there`);
+    const hint = othersThere(name, snapshot.workloads, `${word}s`);
     return { reason: missing(code, `${word} "${name}" not found ${at(place)}`, hint) };
   }
   const requirements = requireSelector(workload.selector);
@@ -151,6 +152,11 @@ function wantedOfWorkload(
     port: remotePort?.port,
     noPods: missing("NoPods", message, hint),
   };
+}
+
+function othersThere(name: string, objects: ReadonlyMap<string, unknown>, what: string): string {
+  const hint = suggestFrom(name, [...objects.keys()], `${what} there`);
+  return hint ?? `there are no ${what} in that namespace: is it the right one?`;
 }
 
 function select(snapshot: Snapshot, requirements: readonly Requirement[]): readonly Pod[] {

@@ -38,7 +38,7 @@ function onlyPort(service: Service): { readonly port: number | string } | { read
 
 function wrongProtocol(service: Service, { name, port, protocol }: ServicePort): Reason {
   const message = `port ${show(name ?? port)} of service "${service.name}" is ${protocol}, and the forward is TCP`;
-  const hint = protocol === "UDP" ? "set `protocol: udp` of this forward" : "forward another port";
+  const hint = "forward another port: this version forwards TCP alone";
   return { code: "PortProtocol", kind: "missing", message, hint };
 }
 
@@ -51,8 +51,13 @@ function portHint(service: Service, wanted: number | string): string | undefined
   const behind = service.ports.find((p) => p.targetPort === wanted);
   if (behind)
     return `${show(wanted)} is the port of the pod: set \`port: ${behind.port}\`, or \`targetPort: ${wanted}\``;
-  const names = service.ports.flatMap((p) => p.name ?? []);
-  return typeof wanted === "string" ? suggest(wanted, names) : undefined;
+  if (typeof wanted === "number") {
+    return `set \`port\` to one of these, or \`targetPort: ${wanted}\` if it is the port of the pod`;
+  }
+  return suggest(
+    wanted,
+    service.ports.flatMap((p) => p.name ?? []),
+  );
 }
 
 /** `ports: http 80→8080, metrics 9090, dns 53/udp` */
