@@ -1,6 +1,7 @@
 /** Reads the file for a command, and says what is wrong with it. */
 import { KfwdError } from "../errors.ts";
 import { formatDiagnostics, type Diagnostic, type FrameLine } from "../schema/diagnostic.ts";
+import { LABEL, LABEL_RULE } from "../schema/kube-name.ts";
 import { suggestFrom } from "../suggest.ts";
 import type { UpPlan } from "../runtime/index.ts";
 import type { Output } from "./output.ts";
@@ -10,6 +11,10 @@ import type { ClusterFlags, SharedFlags, World } from "./world.ts";
 /** The file as a plan; undefined when it is not fit for use, which has been said then (exit status 2). */
 export async function readPlan(world: World, flags: ClusterFlags, out: Output): Promise<UpPlan | undefined> {
   const { context, namespace, kubeconfig } = flags;
+  if (namespace !== undefined && !LABEL.test(namespace)) {
+    const hint = `a namespace is ${LABEL_RULE}`;
+    throw new KfwdError("USAGE", `"${namespace}" cannot be a namespace`, { hint });
+  }
   const { config, parsed, ownName } = await world.runtime.load(chosenFile(world, flags), {
     ...(context !== undefined && { context }),
     ...(namespace !== undefined && { namespace }),

@@ -107,11 +107,12 @@ function shared(command: Command): Command {
     .option(
       "-f, --file <path>",
       "the file, or - for standard input (env KFWD_FILE; default: forwards.yaml here or above)",
-      once("-f"),
+      once(filled(command, "-f, --file <path>"), "-f"),
     )
     .option(
       "-p, --project <name>",
       "the project's name (env KFWD_PROJECT; default: the file's name, else its folder's)",
+      filled(command, "-p, --project <name>"),
     )
     .option("--json", "print JSON")
     .option("-q, --quiet", "print errors only");
@@ -119,10 +120,14 @@ function shared(command: Command): Command {
 }
 
 function clusterFlags(command: Command): Command {
-  return command
-    .option("-C, --context <name>", "kubeconfig context of forwards that name none")
-    .option("-n, --namespace <name>", "namespace of forwards that name none")
-    .option("--kubeconfig <path>", "kubeconfig of forwards that name none");
+  for (const [flags, what] of [
+    ["-C, --context <name>", "kubeconfig context"],
+    ["-n, --namespace <name>", "namespace"],
+    ["--kubeconfig <path>", "kubeconfig"],
+  ] as const) {
+    command.option(flags, `${what} of forwards that name none`, filled(command, flags));
+  }
+  return command;
 }
 
 function colourFlag(command: Command): Command {
@@ -131,10 +136,21 @@ function colourFlag(command: Command): Command {
   );
 }
 
+/** Refuses the empty value that a variable has in a script where it is not set. */
+function filled(command: Command, flags: string): (value: string) => string {
+  return (value) => {
+    if (value !== "") return value;
+    throw new KfwdError("USAGE", `option "${flags}" needs a value`, { hint: `kfwd help ${command.name()}` });
+  };
+}
+
 /** Several files are merged in a later version; until then a second one must not silently win. */
-function once(flag: string): (value: string, previous: string | undefined) => string {
+function once(
+  read: (value: string) => string,
+  flag: string,
+): (value: string, previous: string | undefined) => string {
   return (value, previous) => {
-    if (previous === undefined) return value;
+    if (previous === undefined) return read(value);
     throw new KfwdError("USAGE", `${flag} was given twice: several files are not in this version yet`);
   };
 }

@@ -4,6 +4,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileTrouble } from "../errno.ts";
 import { KfwdError } from "../errors.ts";
 import { databaseApp, webApp } from "./apps.ts";
 import { firstLine, httpGet, trafficWhile } from "./democlient.ts";
@@ -22,14 +23,31 @@ const NAMESPACE = "shop";
 
 /** Resolves with the exit status: 0 when everything it shows was true. @throws the signal's reason. */
 export async function runDemo(request: DemoRequest): Promise<number> {
+  const folder = await makeFolder();
+  try {
+    return await runIn(folder, request);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function runIn(folder: string, request: DemoRequest): Promise<number> {
   const sandbox = await Sandbox.start({ name: "kfwd-demo" });
-  const folder = await mkdtemp(join(tmpdir(), "kfwd-demo-"));
   try {
     populate(sandbox);
     return await new Demo(request, sandbox, folder).run();
   } finally {
     await sandbox[Symbol.asyncDispose]();
-    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function makeFolder(): Promise<string> {
+  try {
+    return await mkdtemp(join(tmpdir(), "kfwd-demo-"));
+  } catch (thrown) {
+    const message = `cannot make a folder in "${tmpdir()}": ${fileTrouble(thrown)}`;
+    const hint = "name another folder for temporary files with TMPDIR";
+    throw new KfwdError("RUNTIME_FOLDER", message, { hint, cause: thrown });
   }
 }
 

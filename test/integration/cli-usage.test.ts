@@ -29,6 +29,15 @@ const WRONG: readonly (readonly [args: readonly string[], message: string, hint:
     "kfwd help down",
   ],
   [["up", "--wait-timeout"], 'option "--wait-timeout <duration>" needs a value', "kfwd help up"],
+  [["up", "-d", "-C", ""], 'option "-C, --context <name>" needs a value', "kfwd help up"],
+  [["up", "--kubeconfig="], 'option "--kubeconfig <path>" needs a value', "kfwd help up"],
+  [["down", "-f", ""], 'option "-f, --file <path>" needs a value', "kfwd help down"],
+  [["ps", "--project="], 'option "-p, --project <name>" needs a value', "kfwd help status"],
+  [
+    ["up", "-n", "Bad_NS"],
+    '"Bad_NS" cannot be a namespace',
+    'a namespace is lowercase letters, digits and "-", at most 63',
+  ],
   [["status", "-p"], 'option "-p, --project <name>" needs a value', "kfwd help status"],
   [
     ["up", "--wait", "--wait-timeout", "5x"],

@@ -60,7 +60,7 @@ describe("pin", () => {
       const path = kubeconfig({ one: "https://one.test" }, namespace);
       await using api = apiOf();
       expect(() => api.pin({ kubeconfig: path, context: undefined, namespace: undefined })).toThrow(
-        `"${namespace}", of context "one", cannot be a namespace`,
+        `context "one" of the kubeconfig names namespace "${namespace}", which cannot be one`,
       );
     },
   );

@@ -50,7 +50,7 @@ export class KubeApi implements AsyncDisposable {
     if (!NAMESPACE.test(namespace)) {
       throw new KfwdError(
         "KUBECONFIG_INVALID",
-        `"${namespace}", of context "${context}", cannot be a namespace`,
+        `context "${context}" of the kubeconfig names namespace "${namespace}", which cannot be one`,
       );
     }
     const place = { kubeconfig, context, namespace };
