@@ -18,6 +18,7 @@ export class Reporter {
   readonly #out: Output;
   readonly #clock: Clock;
   readonly #startedAtMs: number;
+  readonly #names: readonly string[];
   readonly #nameWidth: number;
   readonly #last = new Map<string, News>();
   #view: "lines" | "drawn" = "lines";
@@ -27,6 +28,7 @@ export class Reporter {
     this.#out = out;
     this.#clock = clock;
     this.#startedAtMs = clock.now();
+    this.#names = names;
     this.#nameWidth = Math.max(0, ...names.map((name) => name.length));
   }
 
@@ -45,10 +47,10 @@ export class Reporter {
     if (this.#view === "lines") this.#say(news);
   }
 
-  /** After a view: how each forward stands, for good. */
+  /** After a view: how each forward stands, for good, in the order of the file. */
   conclude(): void {
     this.#view = "lines";
-    for (const news of this.#last.values()) this.#say(news);
+    for (const news of this.#names.map((name) => this.#last.get(name))) if (news) this.#say(news);
   }
 
   plan(changes: readonly { readonly name: string; readonly action: string }[]): void {

@@ -46,6 +46,19 @@ describe.concurrent(`on a terminal${LACK}`, () => {
     expect(textOf(down.stdout)).toMatch(/^2 forwards stopped \(\d\.\ds\)\n$/);
   });
 
+  test.skipIf(LACK)("the lines that `up` leaves are in the order of the file", async () => {
+    const missing = { target: "svc/none", port: 80, local: "auto" };
+    await using project = await projectOf(world, namespace, { last: missing, ...FORWARDS, also: missing });
+    const { stdout } = await within(onTerminal(project, "up --wait --wait-timeout 2s").ended);
+    const left = textOf(stdout.slice(stdout.lastIndexOf("\u001b[1A")));
+    expect([...left.matchAll(/^ \S (\w+) +localhost:/gm)].map(([, name]) => name)).toEqual([
+      "last",
+      "api",
+      "db",
+      "also",
+    ]);
+  });
+
   test.skipIf(LACK)("`down` says what it waits for, and takes that back", async () => {
     await using project = await projectOf(world, namespace, FORWARDS);
     await project.ok("up", "--wait");
