@@ -55,12 +55,22 @@ function cacheFolder() {
     const home = process.env.XDG_CACHE_HOME || path.join(os.homedir(), ".cache"); // throws where a user has none
     if (!path.isAbsolute(home)) return undefined;
     const folder = path.join(home, "kfwd");
-    fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolder(home);
+    makeFolder(folder);
     const stat = fs.lstatSync(folder);
     const ours = !process.getuid || (stat.uid === process.getuid() && (stat.mode & 0o022) === 0);
     return stat.isDirectory() && ours ? folder : undefined;
   } catch {
     return undefined;
+  }
+}
+
+/** Not by mkdir's `recursive`: in a file system that takes no folders, such as /proc, Node 20 tries for ever. */
+function makeFolder(folder) {
+  try {
+    fs.mkdirSync(folder, { mode: 0o700 });
+  } catch {
+    // it is there, or the look at it will tell
   }
 }
 
