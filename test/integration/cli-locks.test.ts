@@ -29,7 +29,7 @@ describe.concurrent("a lock", () => {
   beforeAll(async () => {
     innocent = spawn("sleep", ["600"], { stdio: "ignore" });
     await once(innocent, "spawn");
-    innocentTicks = parseStat(readFileSync(`/proc/${innocent.pid}/stat`, "utf8"))?.startTicks ?? 0;
+    innocentTicks = ticksOf(innocent.pid ?? 0);
   });
   afterAll(() => {
     const { exitCode, signalCode } = innocent;
@@ -50,11 +50,14 @@ describe.concurrent("a lock", () => {
         },
       ],
       ["another document", "is not a lock", (path: string) => writeFileSync(path, "[]")],
-      [
-        "without a pid",
-        'has no usable "pid"',
-        (path: string) => writeFileSync(path, JSON.stringify({ ...recordOf(), pid: -1 })),
-      ],
+      ...[0, -1].map(
+        (pid) =>
+          [
+            `with pid ${pid}, which is a group`,
+            'has no usable "pid"',
+            (path: string) => writeFileSync(path, JSON.stringify({ ...recordOf(), pid })),
+          ] as const,
+      ),
       [
         "of a later version",
         "was written by a later version of kfwd",
@@ -105,6 +108,7 @@ describe.concurrent("a lock", () => {
     test.each([
       ["nothing tells from its owner", () => ({ pid: innocent.pid ?? 0, startTicks: null })],
       ["is init", () => ({ pid: 1, startTicks: null })],
+      ["is init, and started when its owner did", () => ({ pid: 1, startTicks: ticksOf(1) })],
       ["is the parent of the command", () => ({ pid: process.pid })],
     ])("that %s: nobody is signalled, the lock stays, exit 3", async (_, who) => {
       await using project = await Project.create({ file: FILE });
@@ -170,6 +174,11 @@ describe.concurrent("a lock", () => {
     });
   });
 });
+
+/** When a process was started, as the kernel counts. */
+function ticksOf(pid: number): number {
+  return parseStat(readFileSync(`/proc/${pid}/stat`, "utf8"))?.startTicks ?? 0;
+}
 
 const FILE = 'forwards: { echo: "8080:svc/app:http" }';
 

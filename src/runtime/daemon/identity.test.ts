@@ -127,6 +127,16 @@ onLinux("signalProcess", () => {
     expect(signalProcess({ ...identity, ...other }, here, "SIGKILL")).toBe(wanted);
     expect(kill).not.toHaveBeenCalled();
   });
+
+  test("leaves pid 1 alone even if it is proven to be the one meant: it is init, or a container's main process", () => {
+    const startTicks = parseStat(readFileSync("/proc/1/stat", "utf8"))?.startTicks ?? null;
+    const init = { ...here, pid: 1, startTicks };
+    expect(sameProcess(init, here)).toBe("alive");
+    const kill = vi.spyOn(process, "kill").mockReturnValue(true);
+    onTestFinished(() => kill.mockRestore());
+    expect(signalProcess(init, here, "SIGTERM")).toBe("unproven");
+    expect(kill).not.toHaveBeenCalled();
+  });
 });
 
 onLinux("isStopped", () => {

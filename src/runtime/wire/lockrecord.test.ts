@@ -137,4 +137,9 @@ describe("a reaper's claim", () => {
     expect(decodeClaim(encodeClaim(claim))).toEqual({ kind: "value", value: claim });
     expect(decodeClaim(encodeLock(recordOf(claim)))).toEqual({ kind: "value", value: claim });
   });
+
+  test.each([0, -1])("with pid %i is bad", (pid) => {
+    const decoded = decodeClaim(Buffer.from(JSON.stringify({ ...recordOf(), pid })));
+    expect(decoded).toEqual({ kind: "bad", why: 'has no usable "pid"' });
+  });
 });
