@@ -82,7 +82,7 @@ async function stopAll(around: Surroundings, project: Project, state: LockState)
     signal,
   });
   const ended =
-    state.kind === "alive" ? await watched(around, state.record.forwards.length, ending) : await ending;
+    "record" in state ? await watched(around, state.record.forwards.length, ending) : await ending;
   const took = durationText(world.clock.now() - startedAtMs);
   const stopped = "record" in ended ? ended.record.forwards.map(({ name }) => name) : [];
   switch (ended.kind) {

@@ -83,7 +83,7 @@ function build(world: World, outcome: { exit: number }): Command {
   const downCommand = shared(command("down [name...]", "stop the forwards, or some of them"));
   downCommand
     .option("-t, --timeout <duration>", "how long connections may go on (default: 5s)")
-    .option("--force", "end a supervisor that does not answer")
+    .option("--force", "kill a supervisor that neither answers nor obeys")
     .addHelpText("after", "\nExamples:\n  kfwd down\n  kfwd down -p shop           from any folder");
   downCommand.action(async (names: string[]) => {
     outcome.exit = await down(world, names, downCommand.opts<DownFlags>());

@@ -107,6 +107,25 @@ describe.concurrent("a detached supervisor", () => {
     expect((await project.status()).entries.map(({ name }) => name)).toEqual(["other"]);
   });
 
+  test("that is frozen is not killed by `down`, only by `down --force`", async () => {
+    await using project = await bringUp(world, namespace, forwards);
+    const pid = project.supervisorPid;
+    process.kill(pid, "SIGSTOP");
+    expect(await project.run("down")).toMatchObject({
+      status: 3,
+      stdout: "",
+      stderr:
+        "the supervisor does not answer: sent SIGTERM\n" +
+        `error: cannot end the supervisor of project "shop" (pid ${pid}): it is suspended, so SIGTERM has to wait\n` +
+        "hint: kfwd down --force\n",
+    });
+    expect(project.processes()).toEqual([pid]);
+    const { stderr } = await project.ok("down", "--force");
+    expect(stderr).toMatch(/^the supervisor does not answer: sent SIGKILL\n1 forward stopped \(.*\)\n$/);
+    expect(project.processes()).toEqual([]);
+    expect(readdirSync(project.env["KFWD_RUNTIME_DIR"] ?? "")).toEqual([]);
+  });
+
   test("opens no debugger at SIGUSR1", async () => {
     await using project = await bringUp(world, namespace, forwards);
     const { supervisor } = await project.status();

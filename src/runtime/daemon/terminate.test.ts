@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { dirname, join } from "node:path";
-import { describe, expect, onTestFinished, test, vi } from "vitest";
+import { describe, expect, onTestFinished, test, vi, type Mock } from "vitest";
 import {
   longGone,
   never,
@@ -13,6 +13,7 @@ import {
   tempFolder,
 } from "../../../test/fakes/lockfolder.ts";
 import { end, ownerPuppet } from "../../../test/fakes/owner.ts";
+import type { Clock } from "../deps.ts";
 import { encodeLock, type LockRecord } from "../wire/lockrecord.ts";
 import { parseStat } from "./identity.ts";
 import { inspect } from "./inspect.ts";
@@ -74,7 +75,7 @@ describe("terminate", () => {
     for (const manner of ["ask", "force"] as const) {
       await expect(down(files, manner)).rejects.toMatchObject({ code });
     }
-    expect(kill.mock.calls.filter(([, signal]) => signal !== 0)).toEqual([]);
+    expect(signalsOf(kill)).toEqual([]);
     expect(readFileSync(files.lock)).toEqual(before);
   });
 
@@ -99,6 +100,19 @@ describe("terminate", () => {
 function lockOf(pid: number): Partial<LockRecord> {
   const stat = parseStat(readFileSync(`/proc/${pid}/stat`, "utf8"));
   return { pid, startTicks: stat?.startTicks ?? null };
+}
+
+/** A clock whose sleeps of 50 ms take a little real time, for a process to die in, and its timers a tenth. */
+function hastyClock(): Clock {
+  let nowMs = 0;
+  const sleep = (ms: number): Promise<void> => ((nowMs += ms), new Promise((done) => setTimeout(done, 2)));
+  const { clock } = realDeps;
+  return { ...clock, now: () => nowMs, sleep, timer: (ms, fire) => clock.timer(ms / 10, fire) };
+}
+
+/** Signals that were sent; 0 only asks whether a process is there. */
+function signalsOf(kill: Mock<typeof process.kill>): readonly unknown[] {
+  return kill.mock.calls.filter(([, signal]) => signal !== 0);
 }
 
 describe("a supervisor in another process", () => {
@@ -138,19 +152,63 @@ describe("a supervisor in another process", () => {
     expect(await exit).toEqual([null, "SIGKILL"]);
   });
 
-  test("that obeys nothing gets five seconds after its answer, ten after SIGTERM, and no more", async () => {
+  test("that obeys nothing gets five seconds after its answer, ten after SIGTERM, and lives unless forced", async () => {
     const files = projectIn(tempFolder());
-    const exit = exitOf(await startOwner(files, "deaf"));
-    // Each look at the process takes 50 ms by this clock, and a little real time for it to die in.
-    let nowMs = 0;
-    const sleep = (ms: number): Promise<void> => ((nowMs += ms), new Promise((done) => setTimeout(done, 2)));
-    const clock = { ...realDeps.clock, now: () => nowMs, sleep };
-    const { result, steps } = await down(files, "ask", { ...realDeps, clock });
-    expect([result.kind, steps]).toEqual(["signalled", ["SIGTERM", "SIGKILL"]]);
-    expect(nowMs).toBeGreaterThanOrEqual(15_000);
-    expect(nowMs).toBeLessThan(18_000);
+    const child = await startOwner(files, "deaf");
+    const clock = hastyClock();
+    const kill = vi.spyOn(process, "kill");
+    onTestFinished(() => kill.mockRestore());
+    await expect(down(files, "ask", { ...realDeps, clock })).rejects.toMatchObject({
+      code: "UNRESPONSIVE",
+      message: `cannot end the supervisor of project "shop" (pid ${child.pid}): it does not obey SIGTERM`,
+      hint: "kfwd down --force",
+    });
+    expect(signalsOf(kill)).toEqual([[child.pid, "SIGTERM"]]);
+    expect(clock.now()).toBeGreaterThanOrEqual(15_000);
+    expect(clock.now()).toBeLessThan(18_000);
+    expect(existsSync(files.lock)).toBe(true);
+    expect(child.signalCode).toBeNull();
+    const exit = exitOf(child);
+    expect((await down(files, "force")).steps).toEqual(["SIGTERM", "SIGKILL"]);
     expect(isEmpty(files)).toBe(true);
     expect(await exit).toEqual([null, "SIGKILL"]);
+  });
+
+  test("that is frozen is asked, then told by SIGTERM, which it obeys when it goes on", async () => {
+    const files = projectIn(tempFolder());
+    const child = await startOwner(files);
+    const exit = exitOf(child);
+    child.kill("SIGSTOP");
+    const clock = hastyClock();
+    const asked: string[] = [];
+    const look = inspect(realDeps, files, never);
+    const options = { drainMs: 0, manner: "ask", onStep: (step: string) => void asked.push(step) } as const;
+    const ending = look.then((found) =>
+      terminate({ ...realDeps, clock }, files, found, { ...options, signal: never }),
+    );
+    await expect(ending).rejects.toMatchObject({
+      code: "UNRESPONSIVE",
+      message: `cannot end the supervisor of project "shop" (pid ${child.pid}): it is suspended, so SIGTERM has to wait`,
+    });
+    expect(asked).toEqual(["SIGTERM"]);
+    child.kill("SIGCONT");
+    expect(await exit).toEqual([0, null]);
+    expect(isEmpty(files)).toBe(true);
+  });
+
+  test("that hangs for a moment only ends as asked, without a signal", async () => {
+    const files = projectIn(tempFolder());
+    const child = await startOwner(files);
+    const exit = exitOf(child);
+    child.kill("SIGSTOP");
+    const found = await inspect(realDeps, files, never);
+    expect(found.kind).toBe("unresponsive");
+    const steps: string[] = [];
+    const options = { drainMs: 0, manner: "ask", onStep: (step: string) => void steps.push(step) } as const;
+    const ending = terminate(realDeps, files, found, { ...options, signal: never });
+    child.kill("SIGCONT");
+    expect([await ending, steps]).toMatchObject([{ kind: "stopped" }, []]);
+    expect(await exit).toEqual([0, null]);
   });
 
   test("that was killed between the look and the asking is cleared up after", async () => {

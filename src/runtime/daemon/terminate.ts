@@ -33,7 +33,10 @@ const REAP_TRIES = 20;
 export interface TerminateOptions {
   /** How long connections may go on before they are reset; `force` makes it 0. */
   readonly drainMs: number;
-  /** `force` waits half a second where `ask` waits seconds. */
+  /**
+   * - `ask`: over the socket, then by SIGTERM, with seconds of patience
+   * - `force`: half a second for each, then SIGKILL
+   */
   readonly manner: "ask" | "force";
   /** Told of each signal that was sent because the step before did not work. */
   readonly onStep: (step: "SIGTERM" | "SIGKILL") => void;
@@ -54,8 +57,8 @@ export type Terminated =
 
 /**
  * Ends the supervisor that {@link inspect} found, and returns when its process and its lock are gone.
- * @throws KfwdError `OWNED_ELSEWHERE`, `LOCK_DAMAGED`, `OWNER_UNPROVEN`, with nobody signalled; `UNRESPONSIVE` when
- * even SIGKILL did not end it; the signal's reason.
+ * @throws KfwdError `OWNED_ELSEWHERE`, `LOCK_DAMAGED`, `OWNER_UNPROVEN`, with nobody signalled; `UNRESPONSIVE` when it
+ * lives on after all that `manner` allows; the signal's reason.
  */
 export async function terminate(
   deps: LockDeps,
@@ -74,57 +77,67 @@ export async function terminate(
       await clear(deps, files, found.record, options.signal);
       return { kind: "reaped", record: found.record, why: found.why };
     case "unresponsive":
-      await force(deps, files, found.record, patience, options);
+      if (options.manner === "ask") break; // it may only have been busy
+      await signalOut(deps, files, found.record, patience, options);
       return { kind: "signalled", record: found.record };
     case "alive":
   }
   const { record } = found;
-  await ask(deps, record, patience, options);
-  if (await ends(deps, files, record, patience.endMs, options.signal)) {
+  const asked = await ask(deps, record, patience, options);
+  const isEnding = asked === "heard" || (asked === "absent" && found.kind === "alive");
+  if (await ends(deps, files, record, isEnding ? patience.endMs : 0, options.signal)) {
     await clear(deps, files, record, options.signal);
     return { kind: "stopped", record };
   }
-  await force(deps, files, record, patience, options);
+  await signalOut(deps, files, record, patience, options);
   return { kind: "signalled", record };
 }
 
-/** Whatever comes of it, the process itself tells whether it worked. */
+/**
+ * Whatever comes of it, the process itself tells whether it worked.
+ * - `heard`: it has got the request
+ * - `silent`: it gave no answer in time
+ * - `absent`: nobody, or another program, is at its socket
+ */
 async function ask(
   deps: LockDeps,
   record: LockRecord,
   patience: Patience,
   options: TerminateOptions,
-): Promise<void> {
+): Promise<"heard" | "silent" | "absent"> {
   const drainMs = options.manner === "force" ? 0 : options.drainMs;
   const late = new AbortController();
   const timer = deps.clock.timer(drainMs + patience.answerMs, () => late.abort());
   const signal = AbortSignal.any([options.signal, late.signal]);
+  let outcome: "heard" | "absent" = "absent";
   try {
     const client = await connectControl(deps, record, { timeoutMs: patience.answerMs, signal });
+    outcome = "heard";
     try {
       await client.stop({ names: null, drainMs });
     } finally {
       await client[Symbol.asyncDispose]();
     }
-  } catch {
+  } catch (thrown) {
     options.signal.throwIfAborted();
+    if (late.signal.aborted) return "silent";
+    if (outcome === "absent" && KfwdError.from(thrown).code === "UNRESPONSIVE") return "silent";
   } finally {
     timer[Symbol.dispose]();
   }
+  return outcome;
 }
 
-async function force(
+async function signalOut(
   deps: LockDeps,
   files: ProjectFiles,
   record: LockRecord,
   patience: Patience,
   options: TerminateOptions,
 ): Promise<void> {
-  const steps = [
-    { signal: "SIGTERM", waitMs: patience.termMs },
-    { signal: "SIGKILL", waitMs: patience.killMs },
-  ] as const;
-  for (const { signal, waitMs } of steps) {
+  const term = { signal: "SIGTERM", waitMs: patience.termMs } as const;
+  const kill = { signal: "SIGKILL", waitMs: patience.killMs } as const;
+  for (const { signal, waitMs } of options.manner === "force" ? [term, kill] : [term]) {
     if (signal === "SIGTERM" && options.manner === "force" && isStopped(record.pid)) continue; // it would not arrive
     const sent = signalProcess(record, deps.here, signal);
     if (sent === "unproven") throw unproven(files, record);
@@ -134,10 +147,13 @@ async function force(
       return;
     }
   }
-  throw new KfwdError(
-    "UNRESPONSIVE",
-    `cannot end the supervisor (pid ${record.pid}): it did not even obey SIGKILL`,
-  );
+  const who = `the supervisor of project "${record.project}" (pid ${record.pid})`;
+  throw new KfwdError("UNRESPONSIVE", `cannot end ${who}: ${whyAlive(record, options.manner)}`);
+}
+
+function whyAlive({ pid }: LockRecord, manner: TerminateOptions["manner"]): string {
+  if (manner === "force") return "it does not even obey SIGKILL";
+  return isStopped(pid) ? "it is suspended, so SIGTERM has to wait" : "it does not obey SIGTERM";
 }
 
 function unproven(files: ProjectFiles, record: LockRecord): KfwdError {
