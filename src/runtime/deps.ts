@@ -219,11 +219,18 @@ export interface SupervisorControl {
   status(): Promise<StatusReport>;
   /**
    * Changes nothing when it throws.
-   * @throws KfwdError of exit status 4 when a kubeconfig or context is not there.
+   * @throws KfwdError of exit status 4 when a kubeconfig or context is not there; `NOT_RUNNING` when everything is
+   * being stopped.
    */
   apply(request: ApplyRequest): Promise<ApplyResult>;
   /** @throws KfwdError `UNKNOWN_FORWARD`. */
   stop(request: StopRequest): Promise<StopResult>;
   /** Tells every event from now on, starting with the present status of each forward. */
   follow(listener: (event: SupervisorEvent) => void): Promise<AsyncDisposable>;
+}
+
+/** A supervisor as it shows itself on its socket, where it may be found on its way out. */
+export interface ServedControl extends SupervisorControl {
+  /** How much longer connections may go on, in milliseconds, once everything is being stopped; undefined until then. */
+  readonly drainLeftMs: number | undefined;
 }

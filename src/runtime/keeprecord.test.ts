@@ -51,6 +51,16 @@ test("what is bound is written once for a whole start, again when it changes, an
   await world.clock.advance(50);
   expect(written.at(-1)?.forwards.map(({ name }) => name)).toEqual(["a"]);
 
+  world.cluster.podIsReady("p");
+  world.cluster.tunnelNow.opens();
+  world.net.connect(1);
+  await settle();
+  const stopped = supervisor.stop({ names: null, drainMs: 1_000 });
+  await world.clock.advance(50);
+  expect(written.at(-1)).toMatchObject({ state: "stopping", forwards: [{ name: "a" }] });
+  await world.clock.advance(1_000);
+  await stopped;
+
   await keeping[Symbol.asyncDispose]();
   world.cluster.podIsReady("q");
   expect(world.clock.pending).toBe(0);

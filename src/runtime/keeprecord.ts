@@ -1,7 +1,7 @@
 /** Keeps the lock's list of forwards true, for whoever finds a port taken and wants to know by whom. */
 import { KfwdError } from "../errors.ts";
 import type { StatusReport } from "./core/status.ts";
-import type { Clock, Log, SupervisorControl } from "./deps.ts";
+import type { Clock, Log, ServedControl } from "./deps.ts";
 
 /** Changes of one start are written together: each write waits for the disk. */
 const GATHER_MS = 50;
@@ -22,7 +22,7 @@ export interface LockUpdate {
 /** Writes after each change of what is bound, until disposed. A write that fails is tried with the next event. */
 export async function keepRecord(
   deps: { readonly clock: Clock; readonly log: Log },
-  control: SupervisorControl,
+  control: ServedControl,
   write: (update: LockUpdate) => Promise<void>,
 ): Promise<AsyncDisposable> {
   let timer: Disposable | undefined;
@@ -40,7 +40,8 @@ export async function keepRecord(
       bind: local.map(({ address }) => address),
       port: local[0]?.port ?? 0,
     }));
-    const update: LockUpdate = { project, config, state: "ready", forwards };
+    const state = control.drainLeftMs === undefined ? "ready" : "stopping";
+    const update: LockUpdate = { project, config, state, forwards };
     const text = JSON.stringify(update);
     if (text === written) return;
     try {

@@ -406,14 +406,35 @@ describe("the end", () => {
     expect(await supervisor.ended).toBe("stopped");
   });
 
-  test("refuses a file that comes while it ends", async () => {
+  test("refuses a file that comes while it ends, and cuts no connection short for it", async () => {
     await readyForward();
-    world.net.connect(8080);
+    const client = world.net.connect(8080);
     await settle();
     const stopped = supervisor.stop({ names: null, drainMs: 1_000 });
-    await expect(apply([spec("b", 2)])).rejects.toMatchObject({ code: "NOT_RUNNING" });
+    for (const forwards of [[spec("b", 2)], [spec("api", 8080)]]) {
+      await expect(apply(forwards)).rejects.toMatchObject({ code: "NOT_RUNNING" });
+    }
+    expect(client.stage).toBe("carried");
     await world.clock.advance(1_000);
     await stopped;
     expect(world.net.bound.size).toBe(0);
+  });
+
+  test("is shown from its first moment on, with the time that connections have left", async () => {
+    await readyForward();
+    world.net.connect(8080);
+    await settle();
+    expect(supervisor.drainLeftMs).toBeUndefined();
+    const stopped = supervisor.stop({ names: null, drainMs: 5_000 });
+    expect(supervisor.drainLeftMs).toBe(5_000);
+    await world.clock.advance(1_000);
+    expect(supervisor.drainLeftMs).toBe(4_000);
+    const patient = supervisor.stop({ names: null, drainMs: 60_000 });
+    expect(supervisor.drainLeftMs).toBe(4_000);
+    const hurried = supervisor.stop({ names: null, drainMs: 1_000 });
+    expect(supervisor.drainLeftMs).toBe(1_000);
+    await world.clock.advance(2_000);
+    await Promise.all([stopped, patient, hurried]);
+    expect(supervisor.drainLeftMs).toBe(0);
   });
 });

@@ -8,9 +8,9 @@ import type {
   ApplyResult,
   Deps,
   Place,
+  ServedControl,
   StopRequest,
   StopResult,
-  SupervisorControl,
 } from "./deps.ts";
 import { Forward } from "./forward.ts";
 
@@ -24,7 +24,7 @@ interface Pinned {
 }
 
 /** Calls that change something run one after the other, in the order they came. */
-export class Supervisor implements SupervisorControl {
+export class Supervisor implements ServedControl {
   /** Resolves with the reason when everything has been stopped; the process has nothing left to do then. */
   readonly ended: Promise<string>;
   readonly #deps: Deps;
@@ -36,13 +36,20 @@ export class Supervisor implements SupervisorControl {
   #project = "";
   #config: StatusReport["config"] = { path: null, sha256: "" };
   #turn: Promise<unknown> = Promise.resolve();
-  #stage: "running" | "ending" = "running";
+  #stage: { readonly kind: "running" } | { readonly kind: "ending"; readonly drainUntilMs: number } = {
+    kind: "running",
+  };
   #resolveEnded: (why: string) => void = () => {};
 
   constructor(deps: Deps, self: SupervisorSelf) {
     this.#deps = deps;
     this.#self = self;
     this.ended = new Promise((resolve) => (this.#resolveEnded = resolve));
+  }
+
+  get drainLeftMs(): number | undefined {
+    if (this.#stage.kind === "running") return undefined;
+    return Math.max(0, this.#stage.drainUntilMs - this.#deps.clock.now());
   }
 
   status(): Promise<StatusReport> {
@@ -93,6 +100,7 @@ export class Supervisor implements SupervisorControl {
 
   async #apply(request: ApplyRequest): Promise<ApplyResult> {
     const { cluster } = this.#deps;
+    this.#refuseIfEnding(); // what would be started anew still has connections that may go on
     const chosen = request.forwards.filter(({ name }) => request.names?.includes(name) ?? true);
     const ofAll = new Set(request.forwards.map(wayOf)).size === 1;
     const pinned = new Map(
@@ -111,7 +119,7 @@ export class Supervisor implements SupervisorControl {
       leaving.map(({ name }) => name),
       0,
     );
-    if (this.#stage === "ending") throw new KfwdError("NOT_RUNNING", "the supervisor is being stopped");
+    this.#refuseIfEnding();
     for (const change of changes) {
       switch (change.action) {
         case "start":
@@ -133,6 +141,11 @@ export class Supervisor implements SupervisorControl {
     this.#sort(request.forwards);
     this.#wakeKept(changes);
     return { changes: changes.map(({ name, action }) => ({ name, action })) };
+  }
+
+  #refuseIfEnding(): void {
+    if (this.#stage.kind === "running") return;
+    throw new KfwdError("NOT_RUNNING", "the supervisor is being stopped");
   }
 
   /** Whether all that runs is as the file says, also what was left alone. */
@@ -177,7 +190,10 @@ export class Supervisor implements SupervisorControl {
   }
 
   async #stopAll(drainMs: number): Promise<StopResult> {
-    this.#stage = "ending";
+    const untilMs = this.#deps.clock.now() + drainMs;
+    const drainUntilMs =
+      this.#stage.kind === "ending" ? Math.min(this.#stage.drainUntilMs, untilMs) : untilMs;
+    this.#stage = { kind: "ending", drainUntilMs };
     const names = [...this.#forwards.keys()];
     await this.#end(names, drainMs);
     this.#tell({ type: "ended", why: "stopped" });

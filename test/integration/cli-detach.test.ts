@@ -5,13 +5,10 @@ import { setTimeout as sleepFor } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { SandboxWorld } from "../behaviour/sandboxworld.ts";
 import { bringUp, fileOf, projectOf } from "../behaviour/stage.ts";
-import { factsOf, never, realDeps } from "../fakes/lockfolder.ts";
 import { idleControl } from "../puppets/idlecontrol.ts";
 import { within } from "../rig/client.ts";
+import { ownerOf } from "../rig/owner.ts";
 import { CLI, Project } from "../rig/project.ts";
-import { claimProject, type Ownership } from "../../src/runtime/daemon/ownership.ts";
-import { projectFiles, projectId } from "../../src/runtime/daemon/projectfiles.ts";
-import type { SupervisorControl } from "../../src/runtime/deps.ts";
 
 const KFWD = `"${process.execPath}" "${CLI}"`;
 
@@ -81,7 +78,7 @@ describe.concurrent("a detached supervisor", () => {
     else {
       expect([3, 70]).toContain(status);
       expect(stderr).toMatch(
-        /^error: (the supervisor did not start: it was ended by SIGKILL|.*the supervisor .*(closed the connection|does not listen any more))/,
+        /^error: (the supervisor did not start: it was ended by SIGKILL|project "shop" is not running: its supervisor \(pid \d+\) was killed or crashed)/,
       );
     }
     await project.ok("up", "--wait");
@@ -213,22 +210,5 @@ describe.concurrent("a detached supervisor", () => {
       if (found !== undefined) return found;
       await sleepFor(2);
     }
-  }
-
-  /** Makes this process the owner of the project, with a control of the test's. */
-  async function ownerOf(project: Project, control: SupervisorControl): Promise<Ownership> {
-    const path = join(project.folder, "forwards.yaml");
-    const id = projectId({ configPath: path, uid: process.geteuid?.(), explicitName: "" });
-    const run = project.env["KFWD_RUNTIME_DIR"] ?? "";
-    await mkdir(run, { mode: 0o700 });
-    const request = {
-      files: projectFiles(run, id),
-      facts: factsOf({}),
-      control,
-      about: { project: "shop", config: { path, sha256: "" }, log: "", startedAt: "", mode: "detached" },
-    } as const;
-    const claimed = await claimProject(realDeps, request, never);
-    if (claimed.kind !== "owned") throw new Error(`held: ${claimed.holder.kind}`);
-    return claimed.ownership;
   }
 });

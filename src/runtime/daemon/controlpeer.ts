@@ -2,7 +2,7 @@
 import type { Socket } from "node:net";
 import type * as z from "zod/mini";
 import { KfwdError } from "../../errors.ts";
-import type { Clock, Log, SupervisorControl } from "../deps.ts";
+import type { Clock, Log, ServedControl } from "../deps.ts";
 import {
   decodeRequest,
   encodeLine,
@@ -27,7 +27,7 @@ const REQUESTS_MAX = 64;
 export interface ServeDeps {
   readonly clock: Clock;
   readonly log: Log;
-  readonly control: SupervisorControl;
+  readonly control: ServedControl;
   /** Effective user id; undefined on Windows. */
   readonly uid: number | undefined;
   /** Of this kfwd. */
@@ -120,7 +120,7 @@ export class ControlPeer {
 
   /** A client that cannot prove that it has read the lock is answered, told nothing, and disconnected. */
   #greet(request: ControlRequest): object {
-    const { instance, version } = this.#deps;
+    const { control, instance, version } = this.#deps;
     const hello = helloRequest.safeParse(request.params);
     if (request.method !== "hello" || !hello.success)
       throw new KfwdError("USAGE", "the first request must be a hello");
@@ -129,7 +129,14 @@ export class ControlPeer {
       throw new KfwdError("OWNER_UNPROVEN", "the proof of the hello is of another lock");
     this.#stage = "client";
     this.#greeting[Symbol.dispose]();
-    return { protocol: PROTOCOL, version, pid: process.pid, proof: prove(instance, "server", challenge) };
+    const { drainLeftMs } = control;
+    return {
+      protocol: PROTOCOL,
+      version,
+      pid: process.pid,
+      proof: prove(instance, "server", challenge),
+      ...(drainLeftMs !== undefined && { drainLeftMs }),
+    };
   }
 
   async #follow(id: number): Promise<object> {

@@ -18,7 +18,7 @@ import { never, realDeps, recordOf, serveControl, tempFolder } from "../../../te
 import { idleControl, silentLog } from "../../../test/puppets/idlecontrol.ts";
 import { KfwdError } from "../../errors.ts";
 import type { StatusReport, SupervisorEvent } from "../core/status.ts";
-import type { SupervisorControl } from "../deps.ts";
+import type { ServedControl } from "../deps.ts";
 import { connectControl, type ControlClient } from "./controlclient.ts";
 import type { ControlServer } from "./controlserver.ts";
 import type { ServeDeps } from "./controlpeer.ts";
@@ -50,7 +50,7 @@ interface Raw {
   greet(): Promise<unknown>;
 }
 
-async function rig(control: Partial<SupervisorControl> = {}, over: Partial<ServeDeps> = {}): Promise<Rig> {
+async function rig(control: Partial<ServedControl> = {}, over: Partial<ServeDeps> = {}): Promise<Rig> {
   const path = join(tempFolder(), "0a1b2c3d.sock");
   const instance = newInstance();
   const deps = { ...realDeps, instance, control: { ...idleControl, ...control }, log: silentLog, ...over };
@@ -209,6 +209,13 @@ describe("a client", () => {
     const request = { project: "shop", config: report.config, forwards: [], names: null };
     expect(await it.apply(request)).toEqual({ changes: [{ name: "api", action: "start" }] });
     expect(asked).toEqual([{ names: ["api"], drainMs: 5 }, request]);
+  });
+
+  test("hears in the greeting that the supervisor is being stopped, and for how long at most", async () => {
+    const { client } = await rig();
+    expect((await client()).hello).not.toHaveProperty("drainLeftMs");
+    const ending = await rig({ drainLeftMs: 4_200 });
+    expect((await ending.client()).hello).toMatchObject({ drainLeftMs: 4_200 });
   });
 
   test("gets the supervisor's own error", async () => {

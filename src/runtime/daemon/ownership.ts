@@ -1,6 +1,6 @@
 /** Being the supervisor of a project: its lock and its socket, taken together and given back together. */
 import { dirname } from "node:path";
-import type { Log, SupervisorControl } from "../deps.ts";
+import type { Log, ServedControl } from "../deps.ts";
 import { PROTOCOL } from "../wire/control.ts";
 import type { LockRecord } from "../wire/lockrecord.ts";
 import { ControlServer } from "./controlserver.ts";
@@ -24,7 +24,7 @@ export interface ClaimRequest {
   readonly files: ProjectFiles;
   readonly facts: PlaceFacts;
   /** Is driven by clients from the moment it is claimed, and must cope with them before anything else was done. */
-  readonly control: SupervisorControl;
+  readonly control: ServedControl;
   readonly about: Pick<LockRecord, "project" | "config" | "log" | "startedAt" | "mode">;
 }
 

@@ -10,7 +10,7 @@
  *
  * | method     | params                                | result                              |
  * |------------|---------------------------------------|-------------------------------------|
- * | `hello`    | protocol, version, challenge, proof   | protocol, version, pid, proof       |
+ * | `hello`    | protocol, version, challenge, proof   | protocol, version, pid, proof; drainLeftMs while it ends |
  * | `ping`     | none                                  | `{}`                                |
  * | `status`   | none                                  | StatusReport                        |
  * | `stop`     | StopRequest                           | StopResult                          |
@@ -101,6 +101,8 @@ export interface HelloAnswer {
   /** As its own PID namespace counts. */
   readonly pid: number;
   readonly proof: string;
+  /** How much longer its connections may go on; absent as long as it is not being stopped. */
+  readonly drainLeftMs?: number;
 }
 
 export const helloAnswer = agree<HelloAnswer>()(
@@ -109,6 +111,7 @@ export const helloAnswer = agree<HelloAnswer>()(
     version: z.string().check(z.maxLength(64)),
     pid: z.int(),
     proof: z.string().check(z.maxLength(128)),
+    drainLeftMs: z.exactOptional(z.number().check(z.gte(0))),
   }),
 );
 
