@@ -59,6 +59,12 @@ process.on("uncaughtException", async (error) => {
 });
 process.on("SIGUSR1", () => {}); // Node would open a debugger that any local user can reach
 
+// Node would end with 0, as if the command had done its work.
+process.on("beforeExit", () => {
+  process.stderr.write("error: internal error, this is a bug in kfwd: nothing is left to wait for\n");
+  process.exit(70);
+});
+
 run(world, process.argv.slice(2)).then(leave, (error: unknown) => {
   process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
   leave(70);

@@ -3,7 +3,7 @@ import type { LockState, Project } from "../runtime/index.ts";
 import { parseDuration } from "./duration.ts";
 import { Output } from "./output.ts";
 import { chooseNames, chosenFile, chosenName } from "./plan.ts";
-import { durationText } from "./render/forward.ts";
+import { durationText, stoppedText } from "./render/forward.ts";
 import { showStop } from "./render/stopview.ts";
 import { INTERRUPTED, type Interrupt, type SharedFlags, type World } from "./world.ts";
 
@@ -65,7 +65,7 @@ async function stopSome(
       entries.map(({ name }) => name),
     );
     const stopping = client.stop({ names: chosen, drainMs: around.drainMs });
-    const { stopped } = await watched(around, chosen.length, stopping);
+    const { stopped } = await watched(around, drainTitle(around, chosen.length), stopping);
     return done(around, stopped, stoppedText(stopped.length));
   } finally {
     await client[Symbol.asyncDispose]();
@@ -81,8 +81,7 @@ async function stopAll(around: Surroundings, project: Project, state: LockState)
     onStep: (step) => out.note(`the supervisor does not answer: sent ${step}`),
     signal,
   });
-  const ended =
-    "record" in state ? await watched(around, state.record.forwards.length, ending) : await ending;
+  const ended = await watched(around, titleOf(around, state), ending);
   const took = durationText(world.clock.now() - startedAtMs);
   const stopped = "record" in ended ? ended.record.forwards.map(({ name }) => name) : [];
   switch (ended.kind) {
@@ -97,19 +96,27 @@ async function stopAll(around: Surroundings, project: Project, state: LockState)
 }
 
 /** On a terminal says what is waited for. */
-function watched<T>(
-  { world, out, drainMs }: Surroundings,
-  forwards: number,
-  stopping: Promise<T>,
-): Promise<T> {
-  if (out.progress !== "terminal") return stopping;
-  const what = forwards === 1 ? "1 forward" : `${forwards} forwards`;
-  const title = `stopping ${what}: open connections may go on for ${durationText(drainMs)}`;
-  return showStop(out.stderr, title, world.clock, stopping);
+function watched<T>({ world, out }: Surroundings, title: string, stopping: Promise<T>): Promise<T> {
+  return out.progress === "terminal" ? showStop(out.stderr, title, world.clock, stopping) : stopping;
 }
 
-function stoppedText(count: number): string {
-  return count === 1 ? "1 forward stopped" : `${count} forwards stopped`;
+function titleOf(around: Surroundings, state: LockState): string {
+  switch (state.kind) {
+    case "alive":
+      return drainTitle(around, state.record.forwards.length);
+    case "unresponsive":
+      return `the supervisor (pid ${state.record.pid}) does not answer, waiting for it`;
+    case "none":
+    case "dead":
+    case "elsewhere":
+    case "damaged":
+      return "clearing up";
+  }
+}
+
+function drainTitle({ drainMs }: Surroundings, forwards: number): string {
+  const what = forwards === 1 ? "1 forward" : `${forwards} forwards`;
+  return `stopping ${what}: open connections may go on for ${durationText(drainMs)}`;
 }
 
 function done({ out, flags }: Surroundings, stopped: readonly string[], text: string): number {

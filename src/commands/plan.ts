@@ -38,6 +38,13 @@ export function chosenFile(world: World, flags: SharedFlags): string | undefined
   return flags.file ?? (world.env["KFWD_FILE"] || undefined);
 }
 
+/** The forwards that a command is about. */
+export interface Chosen {
+  readonly names: readonly string[];
+  /** The user named them: the others are left alone. */
+  readonly only: boolean;
+}
+
 /** The names a command is to touch, all of `known` when none was given. @throws KfwdError `UNKNOWN_FORWARD`. */
 export function chooseNames(wanted: readonly string[], known: readonly string[]): readonly string[] {
   const unknown = wanted.find((name) => !known.includes(name));

@@ -1,7 +1,7 @@
 /** Tells what happens to forwards while a command runs, in the form the user asked for. */
-import type { ForwardStatus, Readiness, SupervisorEvent } from "../runtime/index.ts";
-import type { Clock } from "../runtime/index.ts";
+import type { Clock, ForwardStatus, Readiness, SupervisorEvent } from "../runtime/index.ts";
 import type { Output } from "./output.ts";
+import type { Chosen } from "./plan.ts";
 import { plainLine, sentinel, terminalLine } from "./render/progressline.ts";
 
 /** Stages worth a line; the others last for milliseconds. */
@@ -13,23 +13,24 @@ interface News {
   readonly sinceStartMs: number;
 }
 
-/** Says each change once: the same state for the same reason is no news. */
+/** Says each change of the chosen forwards once: the same state for the same reason is no news. */
 export class Reporter {
   readonly #out: Output;
   readonly #clock: Clock;
   readonly #startedAtMs: number;
-  readonly #names: readonly string[];
+  readonly #chosen: Chosen;
   readonly #nameWidth: number;
+  readonly #statuses = new Map<string, ForwardStatus>();
   readonly #last = new Map<string, News>();
   #view: "lines" | "drawn" = "lines";
   #lastSentinel = "";
 
-  constructor(out: Output, clock: Clock, names: readonly string[]) {
+  constructor(out: Output, clock: Clock, chosen: Chosen) {
     this.#out = out;
     this.#clock = clock;
     this.#startedAtMs = clock.now();
-    this.#names = names;
-    this.#nameWidth = Math.max(0, ...names.map((name) => name.length));
+    this.#chosen = chosen;
+    this.#nameWidth = Math.max(0, ...chosen.names.map((name) => name.length));
   }
 
   /** While a view draws the forwards itself, lines would tear it. */
@@ -38,19 +39,17 @@ export class Reporter {
   }
 
   take(event: SupervisorEvent): void {
-    if (event.type !== "forward" || !TOLD.has(event.status.state)) return;
-    const { status } = event;
-    const text = `${status.state} ${status.pod ?? ""} ${status.reason?.code ?? ""} ${status.reason?.message ?? ""}`;
-    if (this.#last.get(status.name)?.text === text) return;
-    const news = { text, status, sinceStartMs: this.#clock.now() - this.#startedAtMs };
-    this.#last.set(status.name, news);
-    if (this.#view === "lines") this.#say(news);
+    if (event.type === "forward") this.#take(event.status);
+    if (event.type !== "removed") return;
+    const last = this.#statuses.get(event.name);
+    this.#statuses.delete(event.name);
+    if (last) this.#tell("stopped", { ...last, state: "stopped", reason: null, pod: null });
   }
 
   /** After a view: how each forward stands, for good, in the order of the file. */
   conclude(): void {
     this.#view = "lines";
-    for (const news of this.#names.map((name) => this.#last.get(name))) if (news) this.#say(news);
+    for (const news of this.#chosen.names.map((name) => this.#last.get(name))) if (news) this.#say(news);
   }
 
   plan(changes: readonly { readonly name: string; readonly action: string }[]): void {
@@ -68,6 +67,27 @@ export class Reporter {
     if (this.#out.progress === "json")
       this.#out.json({ schema: "kfwd.up/1", type: "summary", ready, total, exitCode });
     else this.#out.note(line);
+  }
+
+  /** Somebody else has stopped everything. */
+  stopped(): void {
+    if (this.#out.progress === "json") this.#out.json({ schema: "kfwd.up/1", type: "stopped" });
+    else this.#out.note("the forwards were stopped from elsewhere");
+  }
+
+  #take(status: ForwardStatus): void {
+    const { name, pod, reason, state } = status;
+    if (this.#chosen.only && !this.#chosen.names.includes(name)) return;
+    this.#statuses.set(name, status);
+    if (TOLD.has(state))
+      this.#tell(`${state} ${pod ?? ""} ${reason?.code ?? ""} ${reason?.message ?? ""}`, status);
+  }
+
+  #tell(text: string, status: ForwardStatus): void {
+    if (this.#last.get(status.name)?.text === text) return;
+    const news = { text, status, sinceStartMs: this.#clock.now() - this.#startedAtMs };
+    this.#last.set(status.name, news);
+    if (this.#view === "lines") this.#say(news);
   }
 
   #say({ status, sinceStartMs }: News): void {

@@ -1,9 +1,16 @@
-/** The start phase of `up`: apply the file, then watch until it is clear how each forward fares. */
+/** The start phase of `up`: once the supervisor has the file, watch until it is clear how each forward fares. */
 import { KfwdError } from "../errors.ts";
-import { Board, readinessOf, type ForwardStatus, type Session, type UpPlan } from "../runtime/index.ts";
+import {
+  Board,
+  deathText,
+  readinessOf,
+  type ForwardStatus,
+  type Session,
+  type SessionEnd,
+} from "../runtime/index.ts";
 import type { Output } from "./output.ts";
-import { deathText } from "./render/death.ts";
 import { fitsTerminal, showStart } from "./render/startview.ts";
+import type { Chosen } from "./plan.ts";
 import { Reporter } from "./reporter.ts";
 import type { World } from "./world.ts";
 
@@ -19,12 +26,14 @@ export interface Patience {
   readonly strict: boolean;
 }
 
-/** The forwards that a command is about. */
-export interface Chosen {
-  readonly names: readonly string[];
-  /** The user named them: the others are left alone. */
-  readonly only: boolean;
-}
+/**
+ * How a start came out.
+ * - `over`: what was waited for came or did not
+ * - `ended`: the supervisor has ended meanwhile
+ */
+type StartOutcome =
+  | { readonly kind: "over"; readonly exit: number }
+  | { readonly kind: "ended"; readonly end: SessionEnd };
 
 /** One start. `board` and `reporter` go on listening when it is over. */
 export class Start {
@@ -33,14 +42,14 @@ export class Start {
   readonly #world: World;
   readonly #out: Output;
   readonly #session: Session;
-  readonly #names: readonly string[];
+  readonly #chosen: Chosen;
 
-  constructor(world: World, out: Output, session: Session, names: readonly string[]) {
+  constructor(world: World, out: Output, session: Session, chosen: Chosen) {
     this.#world = world;
     this.#out = out;
     this.#session = session;
-    this.#names = names;
-    this.reporter = new Reporter(out, world.clock, names);
+    this.#chosen = chosen;
+    this.reporter = new Reporter(out, world.clock, chosen);
   }
 
   /** Nothing is left that could ever work. */
@@ -48,35 +57,41 @@ export class Start {
     return this.#forwards.length > 0 && this.#forwards.every(({ state }) => state === "failed");
   }
 
-  /** Resolves with the exit status of the start; 0 when it was interrupted. */
-  async run(plan: UpPlan, only: boolean, patience: Patience, interrupt: AbortSignal): Promise<number> {
-    const { control, replaced } = this.#session;
+  /** Of a start that is interrupted, the outcome means nothing. */
+  async run(patience: Patience, interrupt: AbortSignal): Promise<StartOutcome> {
+    const { changes, replaced } = this.#session;
     if (replaced) {
       this.#out.note(`removed the lock of pid ${replaced.record.pid}, which ${deathText(replaced.why)}`);
     }
-    const drawn = this.#out.progress === "terminal" && fitsTerminal(this.#out.stderr, this.#names.length);
+    const { names } = this.#chosen;
+    const drawn = this.#out.progress === "terminal" && fitsTerminal(this.#out.stderr, names.length);
     if (drawn) this.reporter.view = "drawn";
-    const { config, project, forwards } = plan;
-    const { changes } = await control.apply({
-      project,
-      config: { path: config.path, sha256: config.sha256 },
-      forwards,
-      names: only ? this.#names : null,
-    });
     this.reporter.plan(changes);
     for (const { name } of changes.filter(({ action }) => action === "remove")) {
       this.#out.note(`removed ${name}: it is not in the file any more`);
     }
-    await control.follow((event) => {
-      this.reporter.take(event); // the line first, then what waits for it
-      this.board.take(event);
-    });
-    await this.#watch(patience, drawn, interrupt);
-    return interrupt.aborted ? 0 : this.#judge(patience);
+    if ((await this.#follow()) === "following") await this.#watch(patience, drawn, interrupt);
+    if (interrupt.aborted) return { kind: "over", exit: 0 };
+    const end = await this.#endNow();
+    return end ? { kind: "ended", end } : { kind: "over", exit: this.#judge(patience) };
   }
 
   get #forwards(): readonly ForwardStatus[] {
-    return this.board.of(this.#names);
+    return this.board.of(this.#chosen.names);
+  }
+
+  async #follow(): Promise<"following" | "gone"> {
+    try {
+      await this.#session.control.follow((event) => {
+        this.reporter.take(event); // the line first, then what waits for it
+        this.board.take(event);
+      });
+      return "following";
+    } catch (thrown) {
+      if (!(thrown instanceof KfwdError) || thrown.code !== "UNRESPONSIVE") throw thrown;
+      await this.#session.ended;
+      return "gone";
+    }
   }
 
   async #watch({ until, withinMs }: Patience, drawn: boolean, interrupt: AbortSignal): Promise<void> {
@@ -85,10 +100,12 @@ export class Start {
     const deadline = this.#world.clock.timer(withinMs, stop);
     interrupt.addEventListener("abort", stop, { once: true });
     if (interrupt.aborted) stop();
-    const drawing = drawn ? showStart(this.#out.stderr, this.#names, this.board, over.signal) : undefined;
+    void this.#session.ended.then(stop);
+    const { names } = this.#chosen;
+    const drawing = drawn ? showStart(this.#out.stderr, names, this.board, over.signal) : undefined;
     await this.board.until(() => {
-      const spoken = this.#forwards.length === this.#names.length && this.#forwards.every(hasSpoken);
-      return spoken && (until === "words" || readinessOf(this.#forwards).verdict !== "pending");
+      if (!this.#forwards.every(hasSpoken)) return false;
+      return until === "words" || readinessOf(this.#forwards).verdict !== "pending";
     }, over.signal);
     stop();
     await drawing;
@@ -97,9 +114,19 @@ export class Start {
     if (drawn) this.reporter.conclude();
   }
 
+  /** How the supervisor ended, if it has. */
+  #endNow(): Promise<SessionEnd | undefined> {
+    const { ended } = this.#session;
+    return this.board.ended === undefined ? Promise.race([ended, Promise.resolve(undefined)]) : ended;
+  }
+
   #judge({ strict, withinMs }: Patience): number {
     const readiness = readinessOf(this.#forwards);
     const failed = readinessOf(this.#forwards.filter(({ state }) => state === "failed"));
+    const gone = this.#chosen.names.filter((name) => this.board.of([name]).length === 0);
+    if (strict && gone.length > 0) {
+      throw new KfwdError("FORWARD_FAILED", `stopped from elsewhere while it started: ${gone.join(", ")}`);
+    }
     const exit = strict ? readiness.exit : failed.exit;
     if (strict && readiness.verdict === "pending") {
       const late = readiness.late.map(({ name, state, reason }) => `${name} (${reason?.code ?? state})`);

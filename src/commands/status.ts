@@ -3,6 +3,7 @@ import { KfwdError } from "../errors.ts";
 import { visible } from "../printable.ts";
 import {
   readinessOf,
+  supervisorDied,
   type LockRecord,
   type LockState,
   type Project,
@@ -10,7 +11,6 @@ import {
 } from "../runtime/index.ts";
 import { Output } from "./output.ts";
 import { chooseNames, chosenFile, chosenName } from "./plan.ts";
-import { deathText } from "./render/death.ts";
 import { statusTable } from "./render/statustable.ts";
 import type { SharedFlags, World } from "./world.ts";
 
@@ -54,7 +54,7 @@ function running({ runtime }: World, project: Project, state: LockState): LockRe
     case "none":
       throw nothingRuns(project.shownAs, project.namesakes[0]);
     case "dead":
-      throw died(state);
+      throw supervisorDied(state);
     case "unresponsive":
     case "elsewhere":
     case "damaged":
@@ -69,13 +69,4 @@ function nothingRuns(project: string | undefined, namesake?: string): KfwdError 
     project === undefined ? "nothing is running" : `nothing is running for project ${project}`,
     { hint: namesake && `its file runs as project ${namesake}: kfwd status -p ${namesake}` },
   );
-}
-
-function died({ record, why }: Extract<LockState, { kind: "dead" }>): KfwdError {
-  const message = `project "${record.project}" is not running: its supervisor (pid ${record.pid}) ${deathText(why)}`;
-  const words = record.lastWords === null ? [] : [`  it said: ${record.lastWords}`];
-  return new KfwdError("NOT_RUNNING", message, {
-    detail: [...words, `  log: ${record.log}`].join("\n"),
-    hint: "`kfwd up` starts it again",
-  });
 }

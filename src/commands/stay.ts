@@ -1,6 +1,8 @@
 /** The foreground after the start: tells what changes until a signal comes or the supervisor ends. */
-import { readinessOf, type Board, type Session } from "../runtime/index.ts";
+import { readinessOf, type Board, type Session, type SessionEnd } from "../runtime/index.ts";
 import type { Output } from "./output.ts";
+import type { Chosen } from "./plan.ts";
+import { stoppedText } from "./render/forward.ts";
 import type { Reporter } from "./reporter.ts";
 import type { Interrupt, World } from "./world.ts";
 
@@ -11,7 +13,7 @@ const SAME_PRESS_MS = 50;
 export interface Started {
   readonly board: Board;
   readonly reporter: Reporter;
-  readonly names: readonly string[];
+  readonly chosen: Chosen;
   readonly drainMs: number;
   /** Exit status when nothing else goes wrong. */
   readonly exit: number;
@@ -19,24 +21,17 @@ export interface Started {
   readonly interrupts: Interrupts;
 }
 
-/** Resolves with the exit status. */
+/** Resolves with the exit status. @throws as {@link leave}. */
 export async function stay(out: Output, session: Session, started: Started): Promise<number> {
-  const { board, reporter, names, interrupts } = started;
+  const { board, reporter, interrupts } = started;
   const over = new AbortController();
   try {
-    const watching = board.until((b) => {
-      reporter.summary(readinessOf(b.of(names)), started.exit);
+    void board.until(() => {
+      summarise(started);
       return false;
     }, over.signal);
-    const first = await Promise.race([
-      interrupts.next(),
-      session.ended,
-      watching.then(() => "the supervisor ended"),
-    ]);
-    if (!isInterrupt(first)) {
-      out.note(`kfwd: ended: ${board.ended ?? first}`);
-      return board.ended === "stopped" ? started.exit : 1;
-    }
+    const first = await Promise.race([interrupts.next(), session.ended]);
+    if (typeof first === "object") return leave(reporter, first, started.exit);
     over.abort();
     if (session.kind !== "here") {
       out.note("detached: the forwards stay up, `kfwd down` stops them");
@@ -48,24 +43,33 @@ export async function stay(out: Output, session: Session, started: Started): Pro
   }
 }
 
-/** The first signal drains, the second does not wait. */
-async function end(out: Output, session: Session, started: Started): Promise<number> {
-  const { board, names, drainMs, exit, interrupts } = started;
-  const report = await session.control.status();
-  const open = report.entries.reduce((sum, { traffic }) => sum + traffic.connections, 0);
-  out.note(open === 0 ? "stopping" : `draining ${open} connections, Ctrl-C again to force`);
-  const stopped = session.control.stop({ names: null, drainMs }).then(() => "stopped" as const);
-  const how = await Promise.race([stopped, interrupts.next()]);
-  if (how !== "stopped") {
-    await session.control.stop({ names: null, drainMs: 0 });
-    return 130;
-  }
-  out.note(`${board.of(names).length} forwards stopped`);
+/** Tells that the supervisor ended without our doing. @throws the KfwdError of one that was lost. */
+export function leave(reporter: Reporter, end: SessionEnd, exit: number): number {
+  if (end.kind === "lost") throw end.error;
+  reporter.stopped();
   return exit;
 }
 
-function isInterrupt(text: string): text is Interrupt {
-  return text === "SIGINT" || text === "SIGTERM" || text === "SIGHUP";
+/** Nothing is said of the whole while a part of it is on its way out: what counts is what stays. */
+function summarise({ board, chosen, exit, reporter }: Started): void {
+  const forwards = chosen.only ? board.of(chosen.names) : board.all;
+  const leaving = forwards.some(({ state }) => state === "stopping" || state === "stopped");
+  if (forwards.length > 0 && !leaving) reporter.summary(readinessOf(forwards), exit);
+}
+
+/** The first signal drains, the second does not wait. */
+async function end(out: Output, session: Session, started: Started): Promise<number> {
+  const { drainMs, exit, interrupts } = started;
+  const report = await session.control.status();
+  const open = report.entries.reduce((sum, { traffic }) => sum + traffic.connections, 0);
+  out.note(open === 0 ? "stopping" : `draining ${open} connections, Ctrl-C again to force`);
+  const how = await Promise.race([session.control.stop({ names: null, drainMs }), interrupts.next()]);
+  if (typeof how === "string") {
+    await session.control.stop({ names: null, drainMs: 0 });
+    return 130;
+  }
+  out.note(stoppedText(how.stopped.length));
+  return exit;
 }
 
 /** Signals one after the other; one that came early waits. */

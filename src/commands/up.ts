@@ -1,10 +1,12 @@
 /** `kfwd up`: makes the forwards what the file says, and in the foreground keeps them until a signal. */
-import type { Session } from "../runtime/index.ts";
+import { KfwdError } from "../errors.ts";
+import type { Session, UpManner } from "../runtime/index.ts";
 import { parseDuration } from "./duration.ts";
 import { Output } from "./output.ts";
-import { chooseNames, readPlan } from "./plan.ts";
+import { chooseNames, readPlan, type Chosen } from "./plan.ts";
+import { durationText } from "./render/forward.ts";
 import { Start, type Patience } from "./start.ts";
-import { Interrupts, stay } from "./stay.ts";
+import { Interrupts, leave, stay } from "./stay.ts";
 import { INTERRUPTED, type ClusterFlags, type Interrupt, type World } from "./world.ts";
 
 export interface UpFlags extends ClusterFlags {
@@ -29,16 +31,14 @@ export async function up(world: World, wanted: readonly string[], flags: UpFlags
   const drainMs = parseDuration(flags.timeout ?? "5s", "--timeout");
   const plan = await readPlan(world, flags, out);
   if (plan === undefined) return 2;
-  const names = chooseNames(
-    wanted,
-    plan.forwards.map(({ name }) => name),
-  );
+  const known = plan.forwards.map(({ name }) => name);
+  const chosen: Chosen = { names: chooseNames(wanted, known), only: wanted.length > 0 };
 
   const interrupt = new AbortController();
   const early = world.onInterrupt((signal) => interrupt.abort(signal));
   let session: Session;
   try {
-    session = await world.runtime.open(plan, detached ? "detached" : "here", interrupt.signal);
+    session = await world.runtime.open(plan, mannerOf(chosen, detached, out), interrupt.signal);
   } catch (thrown) {
     early[Symbol.dispose]();
     if (interrupt.signal.aborted) return interrupted(interrupt.signal);
@@ -46,21 +46,18 @@ export async function up(world: World, wanted: readonly string[], flags: UpFlags
   }
   let interrupts: Interrupts | undefined;
   try {
-    const start = new Start(world, out, session, names);
-    const patience = patienceOf(flags, detached, waitMs);
-    const exit = await start.run(plan, wanted.length > 0, patience, interrupt.signal);
+    const start = new Start(world, out, session, chosen);
+    const outcome = await start.run(patienceOf(flags, detached, waitMs), interrupt.signal);
     if (interrupt.signal.aborted) return interrupted(interrupt.signal);
-    if (detached || start.isHopeless) return exit;
+    if (outcome.kind === "ended") {
+      if (detached && outcome.end.kind === "stopped") throw stoppedEarly(plan.project);
+      return leave(start.reporter, outcome.end, 0);
+    }
+    if (detached || start.isHopeless) return outcome.exit;
     interrupts = new Interrupts(world);
     early[Symbol.dispose](); // only now: a signal on its way to a listener is lost when no other is there
-    return await stay(out, session, {
-      board: start.board,
-      reporter: start.reporter,
-      names,
-      drainMs,
-      exit,
-      interrupts,
-    });
+    const { board, reporter } = start;
+    return await stay(out, session, { board, reporter, chosen, drainMs, exit: outcome.exit, interrupts });
   } catch (thrown) {
     if (interrupt.signal.aborted) return interrupted(interrupt.signal);
     throw thrown;
@@ -69,6 +66,23 @@ export async function up(world: World, wanted: readonly string[], flags: UpFlags
     interrupts?.[Symbol.dispose](); // not before: one Ctrl-C too many would leave the lock behind
     early[Symbol.dispose]();
   }
+}
+
+function mannerOf({ names, only }: Chosen, detached: boolean, out: Output): UpManner {
+  return {
+    where: detached ? "detached" : "here",
+    names: only ? names : null,
+    onEnding: ({ pid }, drainLeftMs) => {
+      const left = durationText(drainLeftMs);
+      out.note(
+        `waiting for the supervisor that is being stopped (pid ${pid}): its connections may go on for ${left}`,
+      );
+    },
+  };
+}
+
+function stoppedEarly(project: string): KfwdError {
+  return new KfwdError("NOT_RUNNING", `project "${project}" was stopped from elsewhere while it started`);
 }
 
 function interrupted(signal: AbortSignal): number {

@@ -26,6 +26,11 @@ export class Board {
     return this.#endedWhy;
   }
 
+  /** The statuses of all forwards there are. */
+  get all(): readonly ForwardStatus[] {
+    return [...this.#statuses.values()];
+  }
+
   /** The statuses of these forwards, in this order; unknown ones are left out. */
   of(names: readonly string[]): readonly ForwardStatus[] {
     return names.flatMap((name) => this.#statuses.get(name) ?? []);

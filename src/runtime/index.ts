@@ -30,18 +30,19 @@ import {
   type ProjectChoice,
   type Surroundings,
 } from "./projects.ts";
-import { openSession, type Session } from "./session.ts";
+import { openSession, type Session, type Wish } from "./session.ts";
 import type { SupervisorProgram } from "./supervised.ts";
 import type { LockRecord } from "./wire/lockrecord.ts";
 
 export { Board } from "./board.ts";
 export { readinessOf, type Readiness } from "./core/readiness.ts";
 export type { ForwardStatus, Reason, StatusReport, SupervisorEvent } from "./core/status.ts";
+export { deathText, supervisorDied } from "./daemon/death.ts";
 export type { Clock } from "./deps.ts";
-export type { LockState, DeathCause } from "./daemon/inspect.ts";
+export type { LockState } from "./daemon/inspect.ts";
 export type { LockRecord } from "./wire/lockrecord.ts";
 export type { Project } from "./projects.ts";
-export type { Session } from "./session.ts";
+export type { Session, SessionEnd } from "./session.ts";
 
 /** How long a supervisor may take to answer a greeting. */
 const CONNECT_MS = 2_000;
@@ -77,6 +78,14 @@ export interface UpPlan {
   readonly project: string;
 }
 
+/** How `up` is to go about it. */
+export interface UpManner {
+  readonly where: Wish["where"];
+  /** The forwards to touch; null: all, and those that left the file are stopped. */
+  readonly names: readonly string[] | null;
+  readonly onEnding: Wish["onEnding"];
+}
+
 /** One per command. Holds nothing open. */
 export class Runtime {
   readonly #world: RuntimeWorld;
@@ -102,9 +111,9 @@ export class Runtime {
     return { config, parsed, ownName: named ?? projectNameOf(config.folder) };
   }
 
-  /** Gets hold of the project's supervisor, starting one if none runs. @throws as {@link openSession}. */
-  open(plan: UpPlan, where: "here" | "detached", signal: AbortSignal): Promise<Session> {
-    const { config, ownName, explicitName, project } = plan;
+  /** Makes the file true, by the supervisor that runs or a new one. @throws as {@link openSession}. */
+  open(plan: UpPlan, manner: UpManner, signal: AbortSignal): Promise<Session> {
+    const { config, ownName, explicitName, forwards, project } = plan;
     const path = config.path ?? stdinPath(this.#world.cwd);
     const { runtimeFolder, files } = projectOfFile(this.#surroundings(), { path, ownName, explicitName });
     const request = {
@@ -115,7 +124,9 @@ export class Runtime {
     };
     const { cwd, facts, supervisorScript, loadSupervisor } = this.#world;
     const deps = { cwd, facts, supervisorScript, loadSupervisor, lockDeps: this.#lockDeps() };
-    return openSession(deps, files, request, where, signal);
+    const { where, names, onEnding } = manner;
+    const apply = { project, config: request.config, forwards, names };
+    return openSession(deps, files, request, { where, apply, onEnding, signal });
   }
 
   /** @throws as {@link findProject}. */

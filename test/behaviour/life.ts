@@ -193,7 +193,7 @@ export function describeLife(world: () => World): void {
           up.kill(signal);
           const ended = await within(up.ended);
           expect(ended).toMatchObject({ status: 0, signal: null });
-          expect(ended.stderr).toContain("1 forwards stopped");
+          expect(ended.stderr).toContain("1 forward stopped");
           expect(existsSync(lockPath)).toBe(false);
           expect((await exchange(port)).end).toBe("refused");
           expect((await project.run("status")).status).toBe(3);

@@ -181,10 +181,10 @@ describe.concurrent("output", () => {
     },
   );
 
-  test("`up` whose readers have left keeps its forwards", async () => {
+  test.each([[["up"]], [["up", "--json"]]])("%j whose readers have left keeps its forwards", async (args) => {
     await using project = await projectOf(world, namespace, FORWARDS);
-    const up = project.start(["up", "--json"]);
-    await up.says(/"summary"/);
+    const up = project.start(args);
+    await up.says(/"summary"|kfwd: ready/);
     up.child.stdout?.destroy();
     up.child.stderr?.destroy();
     const port = await project.port("api");

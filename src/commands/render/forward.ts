@@ -52,6 +52,11 @@ export function reasonLines(reason: Reason): readonly string[] {
   return reason.hint === undefined ? lines : [...lines, `hint: ${visible(reason.hint)}`];
 }
 
+/** `2 forwards stopped`. */
+export function stoppedText(count: number): string {
+  return count === 1 ? "1 forward stopped" : `${count} forwards stopped`;
+}
+
 /** `0.4s`, `35s`, `12m`, `3h`, `2d`. */
 export function durationText(ms: number): string {
   const seconds = Math.max(0, ms) / 1000;

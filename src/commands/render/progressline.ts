@@ -35,6 +35,9 @@ export function plainLine(forward: ForwardStatus, atIso: string, sinceStartMs: n
 /** `localhost:` and a port: what almost every forward has. */
 const LOCAL_WIDTH = 15;
 
+/** Of the stages that are told; the others last for milliseconds. */
+const MARKS: Partial<Record<ForwardStatus["state"], string>> = { ready: "✔", failed: "✖", stopped: "■" };
+
 /** ` ✔ api  localhost:8080  svc/api:http → api-7d9:8080  0.4s` and, when it is not well, why. */
 export function terminalLine(
   forward: ForwardStatus,
@@ -43,7 +46,7 @@ export function terminalLine(
   paint: Paint,
 ): string {
   const { state, reason } = forward;
-  const mark = state === "ready" ? paint.good("✔") : state === "failed" ? paint.bad("✖") : paint.waiting("…");
+  const mark = paintState(forward, MARKS[state] ?? "…", paint);
   const pod = podText(forward);
   const way = pod === "" ? targetText(forward) : `${targetText(forward)} → ${pod}`;
   const words =

@@ -165,6 +165,9 @@ describe("progress", () => {
       "     0 of 1 pods ready",
       "     hint: kubectl get pods",
     ]);
+    expect(terminalLine(forward({ state: "stopped", pod: null }), 3, 412, plain)).toBe(
+      " ■ api  localhost:8080   svc/api:http  stopped",
+    );
   });
 
   test.each([
