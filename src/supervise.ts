@@ -8,7 +8,6 @@ import { KubeCluster } from "./runtime/cluster/cluster.ts";
 import { KubeApi } from "./runtime/cluster/kubeapi.ts";
 import { realClock } from "./runtime/clock.ts";
 import { ownIdentity } from "./runtime/daemon/identity.ts";
-import { lockTrouble } from "./runtime/daemon/inspect.ts";
 import { FileLog } from "./runtime/daemon/log.ts";
 import { claimProject, type Ownership } from "./runtime/daemon/ownership.ts";
 import { portHolder } from "./runtime/daemon/portholder.ts";
@@ -139,9 +138,6 @@ async function runDetached(text: string): Promise<number> {
   try {
     const request: SuperviseRequest = superviseRequest.parse(JSON.parse(text));
     outcome = await supervise(request, "detached", new AbortController().signal);
-    if (outcome.kind === "held" && outcome.holder.kind !== "alive") {
-      throw lockTrouble(outcome.holder, projectFiles(request.runtimeFolder, request.id));
-    }
   } catch (thrown) {
     return refuse(KfwdError.from(thrown));
   }

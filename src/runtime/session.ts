@@ -5,7 +5,7 @@ import { connectControl, type ControlClient } from "./daemon/controlclient.ts";
 import { within } from "./daemon/deadline.ts";
 import { supervisorDied, type Death } from "./daemon/death.ts";
 import { spawnDetached } from "./daemon/detach.ts";
-import { inspect, lockTrouble, type LockDeps } from "./daemon/inspect.ts";
+import { inspect, lockTrouble, type LockDeps, type LockState } from "./daemon/inspect.ts";
 import { logPath, type ProjectFiles } from "./daemon/projectfiles.ts";
 import type { PlaceFacts } from "./daemon/place.ts";
 import type { ApplyRequest, ApplyResult, SupervisorControl } from "./deps.ts";
@@ -32,6 +32,9 @@ const TRIES_MAX = 10;
 
 /** Between losing one and looking again. */
 const PAUSE_MS = 50;
+
+/** One that does not answer may be busy, or start on a busy machine: it is asked again for so long. */
+const ANSWER_MS = 5_000;
 
 /** What starting and finding supervisors needs. */
 export interface SessionDeps {
@@ -91,7 +94,7 @@ export async function openSession(
   let startedPid: number | undefined;
   let lost: LockRecord | undefined;
   for (let tries = 1; tries <= TRIES_MAX; tries++) {
-    const state = await inspect(deps.lockDeps, files, wish.signal);
+    const state = await look(deps.lockDeps, files, wish.signal);
     switch (state.kind) {
       case "alive": {
         const { record, hello } = state;
@@ -130,6 +133,15 @@ export async function openSession(
     "LOCK_TAKEN",
     `cannot get hold of project "${request.project}": its supervisors keep ending`,
   );
+}
+
+async function look(lockDeps: LockDeps, files: ProjectFiles, signal: AbortSignal): Promise<LockState> {
+  const untilMs = lockDeps.clock.now() + ANSWER_MS;
+  for (;;) {
+    const state = await inspect(lockDeps, files, signal);
+    if (state.kind !== "unresponsive" || lockDeps.clock.now() >= untilMs) return state;
+    await lockDeps.clock.sleep(PAUSE_MS, signal);
+  }
 }
 
 /** Undefined when the supervisor ended before it had taken the file. */

@@ -2,7 +2,7 @@ import { mkdir, readFile, rm } from "node:fs/promises";
 import { readFileSync, readdirSync, readlinkSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { setTimeout as sleepFor } from "node:timers/promises";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { SandboxWorld } from "../behaviour/sandboxworld.ts";
 import { bringUp, fileOf, projectOf } from "../behaviour/stage.ts";
 import { idleControl } from "../puppets/idlecontrol.ts";
@@ -102,6 +102,26 @@ describe.concurrent("a detached supervisor", () => {
     expect((await project.status()).entries.map(({ state }) => state)).toEqual(["ready", "ready"]);
     await project.ok("down", "echo");
     expect((await project.status()).entries.map(({ name }) => name)).toEqual(["other"]);
+  });
+
+  test.runIf(process.platform === "linux")("that is busy for a moment: `up` asks again", async () => {
+    await using project = await bringUp(world, namespace, forwards);
+    const pid = project.supervisorPid;
+    const { socket } = JSON.parse(readFileSync(project.lockPath, "utf8")) as { socket: string };
+    process.kill(pid, "SIGSTOP");
+    const up = project.start(["up", "-d"]);
+    const bound = socket.replace(/sock$/, "bind"); // its first name, which the kernel goes on to show
+    await vi.waitFor(
+      () => {
+        const sockets = readFileSync("/proc/net/unix", "utf8").split("\n");
+        // The listener, and two connections that nobody accepts.
+        expect(sockets.filter((line) => line.endsWith(` ${bound}`)).length).toBeGreaterThanOrEqual(3);
+      },
+      { timeout: 15_000 },
+    );
+    process.kill(pid, "SIGCONT");
+    expect(await within(up.ended)).toMatchObject({ status: 0 });
+    expect(project.supervisorPid).toBe(pid);
   });
 
   test("that is frozen is not killed by `down`, only by `down --force`", async () => {

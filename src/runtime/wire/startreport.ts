@@ -7,7 +7,7 @@ import { errorRecord } from "./payloads.ts";
 /**
  * How a start went.
  * - `owned`: the child owns the lock, and answers on its socket
- * - `taken`: another supervisor owns it; the child has ended
+ * - `taken`: another supervisor owns it, or something is in the way; the child has ended
  * - `failed`: the child cannot run, and has ended
  */
 export type StartReport =
