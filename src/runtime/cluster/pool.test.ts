@@ -6,7 +6,7 @@ import type { PodStream } from "../deps.ts";
 import { goAway } from "../wire/spdy.ts";
 import type { BytePipe } from "./pipe.ts";
 import { Pool, type PoolUse } from "./pool.ts";
-import { DEAD_AFTER_MS, PING_AFTER_MS } from "./spdyconnection.ts";
+import { DEAD_AFTER_MS, PING_AFTER_MS } from "./keepalive.ts";
 
 const here = new AbortController().signal;
 

@@ -4,7 +4,8 @@ import type { Reason } from "../core/status.ts";
 import type { Clock, PodStream, StreamHandler } from "../deps.ts";
 import { reasonOf } from "./failures.ts";
 import type { BytePipe } from "./pipe.ts";
-import { SILENT, SpdyConnection } from "./spdyconnection.ts";
+import { SILENT } from "./keepalive.ts";
+import { SpdyConnection } from "./spdyconnection.ts";
 
 /** Connections to one pod that take streams at once, those being opened included. Beyond it streams share one. */
 const MAX_CONNECTIONS = 8;

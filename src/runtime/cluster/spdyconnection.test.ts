@@ -4,7 +4,8 @@ import { Ears, loopback, type Peer } from "../../../test/fakes/spdypeer.ts";
 import type { PodStream } from "../deps.ts";
 import type { Reason } from "../core/status.ts";
 import { goAway, ping, resetStream, synStream } from "../wire/spdy.ts";
-import { DEAD_AFTER_MS, PING_AFTER_MS, SpdyConnection } from "./spdyconnection.ts";
+import { DEAD_AFTER_MS, PING_AFTER_MS } from "./keepalive.ts";
+import { SpdyConnection } from "./spdyconnection.ts";
 
 let peer: Peer;
 let clock: FakeClock;
@@ -271,6 +272,30 @@ describe("the connection", () => {
     await clock.advance(DEAD_AFTER_MS - 1);
     expect(closed).toBe(undefined);
     await clock.advance(1);
+    expect(closed?.message).toContain("no sign of life for 15 s");
+  });
+
+  test("an upload that the app does not take is waited for: the server reads no PING behind it", async () => {
+    const { stream } = open();
+    peer.socket.pause();
+    while (stream.write(Buffer.alloc(1 << 20), 0)) await settle();
+    await clock.advance(60_000);
+    expect(closed).toBe(undefined);
+    peer.socket.resume();
+    expect(await connection.sweep()).toBe(true);
+  });
+
+  test("so is one that has all left this machine", async () => {
+    peer.answerPings = "none";
+    const { stream } = open();
+    stream.write(Buffer.alloc(100_000), 0);
+    await peer.until("fin 1");
+    await clock.advance(60_000);
+    expect(closed).toBe(undefined);
+    peer.socket.write(ping(1)); // at last
+    await turnUntil(() => peer.heard.includes("ping"));
+    for (let turn = 0; turn < 20; turn++) await settle();
+    await clock.advance(DEAD_AFTER_MS + PING_AFTER_MS);
     expect(closed?.message).toContain("no sign of life for 15 s");
   });
 

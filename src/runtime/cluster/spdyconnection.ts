@@ -15,17 +15,9 @@ import {
 } from "../wire/spdy.ts";
 import type { Reason } from "../core/status.ts";
 import type { Clock, PodStream, StreamHandler } from "../deps.ts";
+import { KeepAlive, SILENT } from "./keepalive.ts";
 import type { BytePipe } from "./pipe.ts";
 import { SpdyStream, type Carrier } from "./podstream.ts";
-
-/** Every frame from the server counts as life; a PING asks for one when there was none for this long. */
-export const PING_AFTER_MS = 5_000;
-
-/** No frame for this long: the connection is dead, whatever TCP believes. */
-export const DEAD_AFTER_MS = 15_000;
-
-/** Code of the reason when a connection ended without a word of the other side. */
-export const SILENT = "ConnectionSilent";
 
 /** The server deals PINGs out to its 5 frame workers in turn, so 5 answers prove that none of them is stuck. */
 const SWEEP_PINGS = 5;
@@ -76,10 +68,9 @@ export class SpdyConnection implements Disposable {
   #nextPingId = 1;
   /** Whether memory of the bytes being read is still needed by a stream. */
   #reading: "taken" | "kept" = "taken";
-  #lastHeardMs: number;
+  readonly #keepAlive: KeepAlive;
   #lastStreamFrameMs: number;
   #readingSinceMs: number;
-  #keepalive: Disposable;
 
   constructor(pipe: BytePipe, pod: string, clock: Clock, events: ConnectionEvents) {
     this.pod = pod;
@@ -87,10 +78,13 @@ export class SpdyConnection implements Disposable {
     this.#clock = clock;
     this.#events = events;
     this.#decoder = new SpdyDecoder(this.#sink());
-    this.#lastHeardMs = clock.now();
     this.#lastStreamFrameMs = clock.now();
     this.#readingSinceMs = clock.now();
-    this.#keepalive = clock.timer(PING_AFTER_MS, () => this.#keepAlive());
+    this.#keepAlive = new KeepAlive(clock, {
+      ping: () => this.#ping(() => {}),
+      dead: (why) => this.#close(why, SILENT),
+      deaf: () => this.stalled,
+    });
     pipe.start({
       onBytes: (bytes) => this.#read(bytes),
       onDrain: () => this.#onDrain(),
@@ -185,7 +179,7 @@ export class SpdyConnection implements Disposable {
   }
 
   #read(bytes: Buffer): "taken" | "kept" {
-    this.#lastHeardMs = this.#clock.now();
+    this.#keepAlive.heard();
     this.#reading = "taken";
     try {
       this.#decoder.push(bytes);
@@ -198,7 +192,8 @@ export class SpdyConnection implements Disposable {
   #sink(): SpdySink {
     return {
       onData: (id, part) => {
-        this.#lastStreamFrameMs = this.#lastHeardMs;
+        this.#lastStreamFrameMs = this.#keepAlive.heardMs;
+        this.#keepAlive.answered();
         if (this.#streams.get(id)?.onData(id, part) === "kept") this.#reading = "kept";
       },
       onFin: (id) => this.#streams.get(id)?.onFin(id),
@@ -215,6 +210,7 @@ export class SpdyConnection implements Disposable {
       this.#write(ping(id));
       return;
     }
+    this.#keepAlive.answered();
     const onPong = this.#pongs.get(id);
     this.#pongs.delete(id);
     onPong?.();
@@ -225,19 +221,6 @@ export class SpdyConnection implements Disposable {
     this.#nextPingId += 2;
     this.#pongs.set(id, onPong);
     this.#write(ping(id));
-  }
-
-  /** A reader that stalls keeps us from hearing anything, so silence counts only while we listen. */
-  #keepAlive(): void {
-    if (this.#pausedBy.size > 0) this.#lastHeardMs = this.#clock.now();
-    const silentMs = this.#clock.now() - this.#lastHeardMs;
-    if (silentMs >= DEAD_AFTER_MS) {
-      this.#close(`no sign of life for ${DEAD_AFTER_MS / 1000} s`, SILENT);
-      return;
-    }
-    if (silentMs >= PING_AFTER_MS) this.#ping(() => {});
-    const leftMs = (silentMs < PING_AFTER_MS ? PING_AFTER_MS : DEAD_AFTER_MS) - silentMs;
-    this.#keepalive = this.#clock.timer(Math.min(PING_AFTER_MS, leftMs), () => this.#keepAlive());
   }
 
   #carrier(): Carrier {
@@ -264,6 +247,7 @@ export class SpdyConnection implements Disposable {
 
   /** One write a frame: with its header in front it is encrypted as it is, without a copy. */
   #send(streamId: number, chunk: Buffer, headroom: number): boolean {
+    this.#keepAlive.sent(chunk.length);
     const own = DATA_HEADER_BYTES + this.#pipe.headroomBytes;
     if (headroom >= own && chunk.length <= DATA_MAX_BYTES && this.#pipe.takesAtOnce) {
       const frame = Buffer.from(
@@ -314,7 +298,7 @@ export class SpdyConnection implements Disposable {
   #close(why: string, code = "ConnectionLost"): void {
     if (this.#stage === "closed") return;
     this.#stage = "closed";
-    this.#keepalive[Symbol.dispose]();
+    this.#keepAlive[Symbol.dispose]();
     this.#pipe[Symbol.dispose]();
     const reason: Reason = {
       code,

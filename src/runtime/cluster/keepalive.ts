@@ -1,0 +1,88 @@
+/** Tells a dead connection from a quiet one. */
+import type { Clock } from "../deps.ts";
+
+/** Everything from the server counts as life; a PING asks for it when there was nothing for this long. */
+export const PING_AFTER_MS = 5_000;
+
+/** Nothing for this long: the connection is dead, whatever TCP believes. */
+export const DEAD_AFTER_MS = 15_000;
+
+/** Code of the reason when a connection ended without a word of the other side. */
+export const SILENT = "ConnectionSilent";
+
+/**
+ * The server reads no PING while the application does not take what came before it. With more than this on its way the
+ * silence may be the application's, and is left to TCP: whoever uploads to it waits, as without a tunnel.
+ */
+const UPLOAD_BYTES = 64 * 1024;
+
+/** What a connection does for its {@link KeepAlive}. */
+export interface KeepAliveEvents {
+  ping(): void;
+  /** Called once, in words for people. */
+  dead(why: string): void;
+  /** Nothing could be heard now: nobody reads, or what is sent does not leave. */
+  deaf(): boolean;
+}
+
+/** Watches one connection until it is disposed of. */
+export class KeepAlive implements Disposable {
+  readonly #clock: Clock;
+  readonly #events: KeepAliveEvents;
+  #heardMs: number;
+  #unansweredBytes = 0;
+  #asked: "no" | "since it was heard" = "no";
+  #timer: Disposable;
+
+  constructor(clock: Clock, events: KeepAliveEvents) {
+    this.#clock = clock;
+    this.#events = events;
+    this.#heardMs = clock.now();
+    this.#timer = this.#later(PING_AFTER_MS);
+  }
+
+  /** When something last came, on the clock. */
+  get heardMs(): number {
+    return this.#heardMs;
+  }
+
+  /** Something came. */
+  heard(): void {
+    this.#heardMs = this.#clock.now();
+    this.#asked = "no";
+  }
+
+  /** What came was a word of the application, or a PONG: what had been sent before it has most likely been taken. */
+  answered(): void {
+    this.#unansweredBytes = 0;
+  }
+
+  /** So many bytes for the application went out. */
+  sent(bytes: number): void {
+    this.#unansweredBytes += bytes;
+  }
+
+  [Symbol.dispose](): void {
+    this.#timer[Symbol.dispose]();
+  }
+
+  #later(ms: number): Disposable {
+    return this.#clock.timer(ms, () => this.#look());
+  }
+
+  /** Silence counts only while something could be heard. */
+  #look(): void {
+    if (this.#events.deaf()) this.#heardMs = this.#clock.now();
+    const silentMs = this.#clock.now() - this.#heardMs;
+    if (silentMs >= DEAD_AFTER_MS && this.#unansweredBytes <= UPLOAD_BYTES) {
+      this.#events.dead(`no sign of life for ${DEAD_AFTER_MS / 1000} s`);
+      return;
+    }
+    if (silentMs >= PING_AFTER_MS && this.#asked === "no") {
+      this.#asked = "since it was heard"; // TCP loses none, so one is enough
+      this.#events.ping();
+    }
+    const nextMs = [PING_AFTER_MS, DEAD_AFTER_MS].find((ms) => ms > silentMs) ?? Number.POSITIVE_INFINITY;
+    this.#timer = this.#later(Math.min(PING_AFTER_MS, nextMs - silentMs));
+  }
+}
