@@ -68,12 +68,13 @@ export class WebSocketEnd {
     if (this.#life === "over") return;
     this.#pipe.write(closeFrame(code));
     this.#pipe.end();
+    this.#pipe.resume(); // the client's end comes behind what nobody reads any more
     this.#end();
   }
 
   /** Stops and restarts what comes, control frames included. */
   pause(): void {
-    this.#pipe.pause();
+    if (this.#life === "open") this.#pipe.pause();
   }
 
   resume(): void {

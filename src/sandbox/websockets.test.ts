@@ -392,6 +392,20 @@ describe("v4.channel", () => {
     expect(Buffer.concat(got).equals(sent)).toBe(true);
   });
 
+  test("sees its client go after it was closed while the application did not read", async () => {
+    const client = await channel(HELD);
+    const app = await accepted();
+    for (let part = 0; part < 384; part++) client.write(Buffer.alloc(65_536));
+    const neighbour = await channel(ECHO);
+    neighbour.write("on another connection");
+    await neighbour.until("data on another connection");
+    app.destroy();
+    await client.until("close 1000");
+    client.socket.destroy();
+    neighbour.socket.destroy();
+    await sandbox.until(() => sandbox.open.sockets === 0);
+  });
+
   test("stalls the application with a client that does not read, and loses nothing", async () => {
     const client = await channel(HELD);
     const app = await accepted();
