@@ -46,7 +46,7 @@ const BAD = {
   "no-port-said": [
     { target: "svc/web" },
     "PortMissing",
-    /^service "web" has 11 ports, so one must be named; ports: http /,
+    /^service "web" has 12 ports, so one must be named; ports: http /,
   ],
   "no-pod-port": [{ target: "deploy/web", port: "grpc" }, "PortMissing", /no port "grpc"/],
   udp: [

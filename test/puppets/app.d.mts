@@ -4,3 +4,15 @@ import type { Socket } from "node:net";
 export const apps: Readonly<
   Record<number, (socket: Socket, pod: { readonly name: string; readonly namespace: string }) => void>
 >;
+
+/** Bytes that anybody with the seed can make again, as many as asked for at a time. */
+export function bytesOf(seed: number): (size: number) => Buffer;
+
+/** Numbers in [0, 1), the same for the same seed. */
+export function diceOf(seed: number): () => number;
+
+/** Says the seed's first `size` bytes in odd pieces and with pauses; then calls back. */
+export function sayPieces(socket: Socket, seed: number, size: number, done: () => void): void;
+
+/** Hands on what comes; reads on after as many milliseconds as `take` says, and rests now and then besides. */
+export function hearPieces(socket: Socket, seed: number, take: (chunk: Buffer) => number): void;

@@ -1,6 +1,6 @@
 // What runs in the pods of behaviour tests: one odd server per port. The sandbox imports `apps`; in a real cluster the
 // whole file is handed to `node --input-type=module -e`, with KFWD_PUPPET=listen.
-import { createHash } from "node:crypto";
+import { createCipheriv, createHash } from "node:crypto";
 import { createServer as createHttpServer } from "node:http";
 import { createServer } from "node:net";
 import { hostname } from "node:os";
@@ -9,6 +9,54 @@ import { hostname } from "node:os";
 const tallies = new Map();
 
 const PATTERN = Buffer.from("0123456789abcdef".repeat(4096)); // 64 KiB
+
+/** Bytes that anybody with the seed can make again: as many as asked for, each call goes on where the last one ended. */
+export function bytesOf(seed) {
+  const key = Buffer.alloc(16);
+  key.writeUInt32LE(seed);
+  const cipher = createCipheriv("aes-128-ctr", key, Buffer.alloc(16));
+  return (size) => cipher.update(Buffer.alloc(size));
+}
+
+/** Numbers in [0, 1), the same for the same seed (mulberry32). */
+export function diceOf(seed) {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = Math.imul(state ^ (state >>> 15), state | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** Says the seed's first `size` bytes in pieces of 1 B to 128 KiB, now and then after a pause; then calls back. */
+export function sayPieces(socket, seed, size, done) {
+  const [bytes, roll] = [bytesOf(seed), diceOf(seed)];
+  let left = size;
+  const go = () => {
+    while (!socket.destroyed) {
+      if (left === 0) return done();
+      const piece = bytes(Math.min(left, Math.ceil(2 ** (17 * roll()))));
+      left -= piece.length;
+      if (!socket.write(piece)) return void socket.once("drain", go);
+      const next = roll();
+      if (next < 0.05) return void setTimeout(go, 10 * roll());
+      if (next < 0.5) return void setImmediate(go);
+    }
+  };
+  go();
+}
+
+/** Hands on what comes; reads on after as many milliseconds as `take` says, and rests now and then besides. */
+export function hearPieces(socket, seed, take) {
+  const roll = diceOf(seed);
+  socket.on("data", (chunk) => {
+    const restMs = take(chunk) + (roll() < 0.05 ? 10 * roll() : 0);
+    if (restMs === 0) return;
+    socket.pause();
+    setTimeout(() => socket.resume(), restMs);
+  });
+}
 
 /** Port to what it does with a connection; `pod` has the pod's name. */
 export const apps = {
@@ -95,6 +143,33 @@ export const apps = {
   /** Echo, on a port that tests close and open again. */
   7009(socket) {
     socket.pipe(socket);
+  },
+  /**
+   * `<seed> <up> <down> <rest>\n`, then `up` bytes: meanwhile says `down` bytes of the seed, both ways in odd pieces and
+   * with pauses, the first of `rest` milliseconds; then the SHA-256 of what it has heard, in hex, and ends.
+   */
+  7010(socket) {
+    const hash = createHash("sha256");
+    let [head, left, missing] = ["", Number.NaN, 2];
+    const finish = () => --missing === 0 && socket.end(hash.digest("hex"));
+    hearPieces(socket, 7010, (chunk) => {
+      let [body, restMs] = [chunk, 0];
+      if (Number.isNaN(left)) {
+        const end = chunk.indexOf(10);
+        head += chunk.toString("latin1", 0, end < 0 ? chunk.length : end);
+        if (end < 0) return 0;
+        const [seed, up, down, first] = head.split(" ").map(Number);
+        [left, restMs] = [up, first];
+        body = chunk.subarray(end + 1);
+        sayPieces(socket, seed, down, finish);
+        if (up === 0) finish();
+      }
+      if (body.length === 0) return restMs;
+      hash.update(body);
+      left -= body.length;
+      if (left === 0) finish();
+      return restMs;
+    });
   },
 };
 
