@@ -6,6 +6,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { PrefixProxy, type PrefixProxyOptions } from "../rig/prefixproxy.ts";
 import { Proxy } from "../rig/proxy.ts";
 import {
   APP_SERVICE_PORTS,
@@ -46,7 +47,7 @@ export class ClusterWorld implements World {
   readonly #admin: string;
   readonly #config: Kubeconfig;
   readonly #namespaces: string[] = [];
-  readonly #proxies: Proxy[] = [];
+  readonly #proxies: AsyncDisposable[] = [];
   #nobody = "";
 
   private constructor(folder: string, admin: string, config: Kubeconfig) {
@@ -100,6 +101,19 @@ export class ClusterWorld implements World {
     const kubeconfig = this.#path(`proxy-${proxy.port}`);
     await writeFile(kubeconfig, JSON.stringify(config), { mode: 0o600 });
     return { kubeconfig, proxy };
+  }
+
+  /** The kubeconfig of a user who may change the namespace, behind a gateway that lets only some upgrades through. */
+  async behindGateway(namespace: string, passes: NonNullable<PrefixProxyOptions["passes"]>): Promise<string> {
+    const server = this.#config.clusters[0]?.cluster.server;
+    if (server === undefined) throw new Error("the kubeconfig has no cluster");
+    const gateway = await PrefixProxy.start({ server, prefix: "", passes });
+    this.#proxies.push(gateway);
+    const user = `editor-${new URL(gateway.url).port}`;
+    const path = await this.#writeUser(namespace, user, gateway.url);
+    const account = `--serviceaccount=${namespace}:${user}`;
+    await this.#in(namespace, "create", "rolebinding", user, "--clusterrole=edit", account);
+    return path;
   }
 
   async newNamespace(): Promise<string> {
@@ -214,13 +228,16 @@ export class ClusterWorld implements World {
     return join(this.#folder, `${name}.kubeconfig`);
   }
 
-  /** A service account of the namespace, and a kubeconfig with its token. */
-  async #writeUser(namespace: string, name: string): Promise<string> {
+  /** A service account of the namespace, and a kubeconfig with its token, for another server if so. */
+  async #writeUser(namespace: string, name: string, server?: string): Promise<string> {
     await this.#in(namespace, "create", "serviceaccount", name);
     const token = (await this.#in(namespace, "create", "token", name, "--duration=1h")).trim();
     const users = this.#config.users.map((user) => ({ name: user.name, user: { token } }));
+    const [cluster] = this.#config.clusters;
+    const clusters =
+      server === undefined ? this.#config.clusters : [{ name: cluster?.name, cluster: { server } }];
     const path = this.#path(name);
-    await writeFile(path, JSON.stringify({ ...this.#config, users }), { mode: 0o600 });
+    await writeFile(path, JSON.stringify({ ...this.#config, users, clusters }), { mode: 0o600 });
     return path;
   }
 

@@ -30,6 +30,7 @@ export class Peer {
       onPing: (id) => this.#onPing(id),
     });
     socket.on("data", (chunk: Buffer) => decoder.push(chunk));
+    socket.resume();
   }
 
   data(id: number, text: string, fin = false): void {
@@ -83,15 +84,21 @@ export class Ears implements StreamHandler {
 
 /** A loopback connection: our end, and the peer's. Whoever asks for it closes both. */
 export async function loopback(): Promise<{ readonly pipe: BytePipe; readonly peer: Peer }> {
-  const server = createServer();
+  const { pipe, far } = await wire();
+  return { pipe, peer: new Peer(far) };
+}
+
+/** The same with the bare socket at the far end, which has not been read. */
+export async function wire(): Promise<{ readonly pipe: BytePipe; readonly far: Socket }> {
+  const server = createServer({ pauseOnConnect: true });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const accepted = once(server, "connection");
   const { port } = server.address() as { port: number };
   const intake = new Intake();
   const socket = connect({ port, host: "127.0.0.1", onread: intake.onread });
-  const peer = new Peer(((await accepted) as [Socket])[0]);
+  const [far] = (await accepted) as [Socket];
   await turnUntil(() => !socket.connecting);
   server.close();
-  return { pipe: new SocketPipe(socket, intake.attach(socket), Buffer.alloc(0)), peer };
+  return { pipe: new SocketPipe(socket, intake.attach(socket), Buffer.alloc(0)), far };
 }

@@ -7,12 +7,14 @@ import { createServer as createTlsServer, request as tlsRequest } from "node:htt
 export interface PrefixProxyOptions {
   /** Of the server behind, an https URL without a path. */
   readonly server: string;
-  /** PEM; whom to trust behind. */
-  readonly ca: string;
+  /** PEM; whom to trust behind. Without it: anybody. */
+  readonly ca?: string;
   /** What this proxy shows in front; plain http without it. */
   readonly certificates?: { readonly cert: string; readonly key: string };
   /** Such as `/k8s/clusters/c-1`. */
   readonly prefix: string;
+  /** Which upgrades are let through, by their headers; others get a bare 403. Default: all. */
+  readonly passes?: (headers: IncomingMessage["headers"]) => boolean;
 }
 
 /** A reverse proxy as cluster managers have it: takes a path prefix away and passes requests and upgrades on. */
@@ -38,6 +40,10 @@ export class PrefixProxy implements AsyncDisposable {
       outgoing.on("close", () => passed.destroy());
     });
     this.#server.on("upgrade", (incoming: IncomingMessage, client: Socket, early: Buffer) => {
+      if (options.passes?.(incoming.headers) === false) {
+        client.end("HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+        return;
+      }
       const passed = this.#pass(incoming);
       passed.on("upgrade", (answer, server, first) => {
         this.#own(server);
@@ -82,8 +88,7 @@ export class PrefixProxy implements AsyncDisposable {
       method,
       headers,
       path: path.slice(prefix.length),
-      ca,
-      servername: "localhost",
+      ...(ca === undefined ? { rejectUnauthorized: false } : { ca, servername: "localhost" }),
       agent: false,
     };
     const passed = tlsRequest(server, options);

@@ -1,7 +1,7 @@
 /** Reads the HTTP answer to an upgrade request from a socket, and no byte more than it has to. */
 import type { Clock } from "../deps.ts";
 import type { ApiAccess, Dialled } from "./access.ts";
-import { deadlineFailure, dialFailure, malformedAnswer } from "./failures.ts";
+import { dialFailure, malformedAnswer } from "./failures.ts";
 
 /** How long the API server may take to answer the request: it dials the node first. */
 export const ANSWER_DEADLINE_MS = 10_000;
@@ -28,8 +28,11 @@ export interface Reading {
   readonly signal: AbortSignal;
 }
 
-/** @throws KfwdError when none came in time, or something else than HTTP; the signal's reason. */
-export async function readAnswer(reading: Reading): Promise<Answer> {
+/**
+ * `late`: none came within {@link ANSWER_DEADLINE_MS}.
+ * @throws KfwdError when the connection ended, or something else than HTTP came; the signal's reason.
+ */
+export async function readAnswer(reading: Reading): Promise<Answer | "late"> {
   const { access } = reading;
   let read = Buffer.alloc(0);
   let end = -1;
@@ -38,8 +41,7 @@ export async function readAnswer(reading: Reading): Promise<Answer> {
     end = read.indexOf("\r\n\r\n");
     return end >= 0 || read.length > ANSWER_MAX_BYTES;
   });
-  if (outcome === "late")
-    throw deadlineFailure(access, "no answer to the port-forward request", ANSWER_DEADLINE_MS);
+  if (outcome === "late") return "late";
   const [statusLine = "", ...headerLines] = read.toString("latin1", 0, Math.max(0, end)).split("\r\n");
   const status = /^HTTP\/1\.[01] (\d{3})/.exec(statusLine)?.[1];
   if (end < 0 || status === undefined) {

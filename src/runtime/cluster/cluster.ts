@@ -36,7 +36,7 @@ export class KubeCluster implements Cluster {
     const key = JSON.stringify([place.kubeconfig, place.context, endpoint.podUid]);
     const pool = this.#pools.get(key) ?? this.#newPool(place, endpoint);
     this.#pools.set(key, pool);
-    const use = pool.use(events);
+    const use = pool.use(endpoint.port, events);
     return {
       retry: () => use.retry(),
       open: (port, handler, signal) => pool.stream(port, handler, signal),
@@ -50,7 +50,10 @@ export class KubeCluster implements Cluster {
   wake(place?: Place): void {
     this.#api.wake(place);
     if (place !== undefined) return;
-    for (const { dialler } of this.#ways.values()) dialler.forgetPrepared();
+    for (const { dialler, ladder } of this.#ways.values()) {
+      dialler.forgetPrepared();
+      ladder.forget();
+    }
     for (const pool of this.#pools.values()) pool.wake();
   }
 
@@ -63,7 +66,7 @@ export class KubeCluster implements Cluster {
     return new Pool({
       pod,
       clock: this.#clock,
-      upgrade: (signal) => this.#way(place).ladder.upgrade({ namespace, pod }, signal),
+      upgrade: (port, signal) => this.#way(place).ladder.upgrade({ namespace, pod, port }, signal),
       whenGone: (tell) => this.#api.whenGone({ ...place, namespace }, { name: pod, uid: podUid }, tell),
       onSilence: () => {
         this.#way(place).dialler.forgetPrepared();

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { FakeClock, turnUntil } from "../../../test/fakes/clock.ts";
+import { FakeClock, settle, turnUntil } from "../../../test/fakes/clock.ts";
 import type { Credentials, Dialled, RenewableAccess } from "./access.ts";
 import { Dialler } from "./dial.ts";
 
@@ -76,7 +76,7 @@ describe("a dial ahead", () => {
   test("that nobody needs is closed after a while", async () => {
     using dialler = await preparedDialler();
     const closed = once(accepted[0]!, "close");
-    await clock.advance(9_999);
+    await clock.advance(19_999);
     expect(accepted[0]?.destroyed).toBe(false);
     await clock.advance(1);
     await closed;
@@ -134,5 +134,69 @@ describe("a dial ahead", () => {
     dialler[Symbol.dispose]();
     await closed;
     expect(clock.pending).toBe(0);
+  });
+});
+
+describe("a connection that stands by", () => {
+  let told: string[];
+  beforeEach(() => {
+    told = [];
+  });
+
+  test("is there for each dial, and is made anew when its time is over", async () => {
+    using dialler = diallerOf();
+    dialler.standBy(() => told.push("first"));
+    dialler.standBy(() => told.push("second"));
+    await turnUntil(() => accepted.length === 1);
+    expect(await whichOf(await dialler.dial(here))).toBe(0);
+    await turnUntil(() => accepted.length === 2);
+    const closed = once(accepted[1]!, "close");
+    await clock.advance(20_000);
+    await closed;
+    await turnUntil(() => accepted.length === 3);
+    expect(await whichOf(await dialler.dial(here))).toBe(2);
+    expect(told).toEqual([]);
+  });
+
+  test("that the server closes is replaced, but not in a hurry", async () => {
+    using dialler = diallerOf();
+    dialler.standBy(() => told.push("told"));
+    await turnUntil(() => accepted.length === 1);
+    await clock.advance(5_000);
+    accepted[0]?.destroy();
+    await turnUntil(() => accepted.length === 2); // at once, since it had stood for a while
+    for (const restMs of [1_000, 2_000, 4_000]) {
+      const count = accepted.length;
+      const fromMs = clock.now();
+      accepted.at(-1)?.destroy();
+      while (accepted.length === count) await clock.advance(10);
+      expect(clock.now() - fromMs).toBeGreaterThanOrEqual(restMs);
+    }
+    expect(told).toEqual([]);
+  });
+
+  test("that cannot be had is told, once to everybody", async () => {
+    using dialler = diallerOf();
+    dialler.standBy(() => told.push("first"));
+    dialler.standBy(() => told.push("second"));
+    await turnUntil(() => accepted.length === 1);
+    await clock.advance(5_000);
+    server.close();
+    accepted[0]?.destroy();
+    await turnUntil(() => told.length > 0);
+    expect(told).toEqual(["first", "second"]);
+    for (let turn = 0; turn < 20; turn++) await settle();
+    expect([told.length, clock.pending]).toEqual([2, 0]);
+  });
+
+  test("is not wanted any more once all have gone", async () => {
+    using dialler = diallerOf();
+    dialler.standBy(() => told.push("told"))[Symbol.dispose]();
+    await turnUntil(() => accepted.length === 1);
+    const closed = once(accepted[0]!, "close");
+    await clock.advance(20_000);
+    await closed;
+    for (let turn = 0; turn < 20; turn++) await settle();
+    expect([accepted.length, told, clock.pending]).toEqual([1, [], 0]);
   });
 });

@@ -2,17 +2,28 @@
 import type { Clock } from "../deps.ts";
 import type { Dialled } from "./access.ts";
 
-/** How long it is kept for whoever needs it. Well below the time after which servers drop a silent connection. */
-const KEPT_MS = 10_000;
+/** How long it is kept for whoever needs it: servers drop a connection that says nothing, Kubernetes' own after 32 s. */
+const KEPT_MS = 20_000;
+
+/** What became of a dial that nobody took: it stood and stands no more, or came to nothing. */
+export type AheadEnd = "gone" | "failed";
 
 /** One dial ahead. Disposing gives it up; a socket that was taken is its taker's. */
 export class DialAhead implements Disposable {
   readonly #giveUp = new AbortController();
   readonly #dialled: Promise<Dialled>;
   readonly #expiry: Disposable;
+  readonly #onEnd: (how: AheadEnd) => void;
+  #owner: "nobody" | "taker" = "nobody";
   #usable = true;
 
-  constructor(clock: Clock, dial: (signal: AbortSignal) => Promise<Dialled>) {
+  /** `onEnd` is called once unless it is taken, and never from within. */
+  constructor(
+    clock: Clock,
+    dial: (signal: AbortSignal) => Promise<Dialled>,
+    onEnd: (how: AheadEnd) => void = () => {},
+  ) {
+    this.#onEnd = onEnd;
     this.#dialled = this.#hold(dial);
     this.#dialled.catch(() => {}); // whoever takes it is told
     this.#expiry = clock.timer(KEPT_MS, () => this[Symbol.dispose]());
@@ -29,6 +40,7 @@ export class DialAhead implements Disposable {
    */
   async take(signal: AbortSignal): Promise<Dialled | undefined> {
     const onAbort = (): void => this.#giveUp.abort(signal.reason);
+    this.#owner = "taker";
     this.#expiry[Symbol.dispose]();
     signal.addEventListener("abort", onAbort, { once: true });
     try {
@@ -43,9 +55,8 @@ export class DialAhead implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#expiry[Symbol.dispose]();
     if (this.#usable) this.#giveUp.abort(new Error("nobody needed it"));
-    this.#usable = false;
+    this.#end("gone");
   }
 
   async #hold(dial: (signal: AbortSignal) => Promise<Dialled>): Promise<Dialled> {
@@ -59,13 +70,17 @@ export class DialAhead implements Disposable {
       signal.throwIfAborted();
       return dialled;
     } catch (thrown) {
-      this.#onGone();
+      this.#end("failed");
       throw thrown;
     }
   }
 
-  readonly #onGone = (): void => {
+  readonly #onGone = (): void => this.#end("gone");
+
+  #end(how: AheadEnd): void {
+    if (!this.#usable) return;
     this.#usable = false;
     this.#expiry[Symbol.dispose]();
-  };
+    if (this.#owner === "nobody") queueMicrotask(() => this.#onEnd(how));
+  }
 }

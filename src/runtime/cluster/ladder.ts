@@ -1,13 +1,20 @@
 /** Which way of upgrading an API server, and what stands before it, lets through. */
 import { KfwdError } from "../../errors.ts";
+import { nextRung, type Rung } from "./climb.ts";
 import type { BytePipe } from "./pipe.ts";
-import { askUpgrade, type Asked, type PodAddress, type Rung, type UpgradeDeps } from "./upgrade.ts";
+import { askChannels, askSpdy, type Asked, type PodAddress, type UpgradeDeps } from "./upgrade.ts";
+import type { WebSocketPipe } from "./websocketpipe.ts";
 
-/**
- * SPDY first: it costs the API server least, and a role that may only `create` gets through. A proxy that knows only
- * WebSocket leads to the other rung, as kubectl's fallback does the other way round.
- */
-const RUNGS: readonly Rung[] = ["spdy", "websocket"];
+/** What an upgrade comes to: bytes that carry many streams, or leave to ask for each stream anew. */
+export type Upgraded =
+  | { readonly kind: "shared"; readonly pipe: BytePipe }
+  | {
+      readonly kind: "perStream";
+      /** @throws KfwdError of exit status 4, or the signal's reason. */
+      readonly dial: (port: number, signal: AbortSignal) => Promise<WebSocketPipe>;
+      /** @see Dialler.standBy */
+      readonly standBy: (tell: () => void) => Disposable;
+    };
 
 /** Climbs anew only when the rung that worked last does so no more. One for each API server and user. */
 export class Ladder {
@@ -19,30 +26,46 @@ export class Ladder {
   }
 
   /**
+   * `port` is one that will be wanted: where only channels get through, asking for them connects to it once.
    * @throws KfwdError of exit status 4: what the first rung met, which says more than that a fallback failed too; or
    * the signal's reason.
    */
-  async upgrade(to: PodAddress, signal: AbortSignal): Promise<BytePipe> {
-    const order = RUNGS.toSorted((a, b) => Number(b === this.#proven) - Number(a === this.#proven));
-    let first: KfwdError | undefined;
-    for (const rung of order) {
-      const asked = await askUpgrade(this.#deps, rung, to, signal);
-      if (asked.kind === "upgraded") {
-        this.#proven = rung;
-        return asked.pipe;
+  async upgrade(to: PodAddress & { readonly port: number }, signal: AbortSignal): Promise<Upgraded> {
+    const refused: Extract<Asked<BytePipe>, { kind: "refused" }>[] = [];
+    for (;;) {
+      const rung = nextRung(refused, this.#proven);
+      if (rung === undefined) break;
+      const asked =
+        rung === "channels"
+          ? await askChannels(this.#deps, to, signal)
+          : await askSpdy(this.#deps, rung, to, signal);
+      if (asked.kind === "refused") {
+        refused.push(asked);
+        continue;
       }
-      first ??= asked.error;
-      if (!worthAnother(asked)) break;
+      this.#proven = rung;
+      if (rung !== "channels") return { kind: "shared", pipe: asked.pipe };
+      asked.pipe[Symbol.dispose](); // an application is not kept waiting for a client who may never come
+      return {
+        kind: "perStream",
+        dial: (port, use) => this.#dialChannels({ ...to, port }, use),
+        standBy: (tell) => this.#deps.dialler.standBy(tell),
+      };
     }
-    throw first ?? new KfwdError("INTERNAL", "no way to ask for an upgrade");
+    throw refused[0]?.error ?? new KfwdError("INTERNAL", "no way to ask for an upgrade");
   }
-}
 
-/**
- * An answer of the API server is an answer, but for two: it says 400 when it never saw the Upgrade header that a proxy
- * took away, and 403 tells of one verb where the rungs need different ones.
- */
-function worthAnother({ by, status }: Extract<Asked, { kind: "refused" }>): boolean {
-  if (by === "server") return status === 400 || status === 403;
-  return status !== 401;
+  /** The network may be another one: the best way is looked for anew. */
+  forget(): void {
+    this.#proven = undefined;
+  }
+
+  async #dialChannels(
+    to: PodAddress & { readonly port: number },
+    signal: AbortSignal,
+  ): Promise<WebSocketPipe> {
+    const asked = await askChannels(this.#deps, to, signal);
+    if (asked.kind === "refused") throw asked.error;
+    return asked.pipe;
+  }
 }

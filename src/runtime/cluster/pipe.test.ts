@@ -5,7 +5,7 @@ import { settle, turnUntil } from "../../../test/fakes/clock.ts";
 import { TEXT, WebSocketDecoder, closeFrame, frameHeader, pingFrame } from "../wire/websocket.ts";
 import { Intake } from "./intake.ts";
 import { SocketPipe, type BytePipe } from "./pipe.ts";
-import { TunnelPipe } from "./tunnelpipe.ts";
+import { WebSocketPipe } from "./websocketpipe.ts";
 
 const open: { destroy(): void }[] = [];
 afterEach(() => {
@@ -13,10 +13,7 @@ afterEach(() => {
 });
 
 /** Both ends of a loopback connection; `how` says whether ours reads into one buffer, or by `data` events. */
-async function ends(
-  how: "onread" | "data",
-  early = "",
-): Promise<{ pipe: SocketPipe; far: Socket; intake: Intake }> {
+async function sockets(how: "onread" | "data"): Promise<{ near: Socket; far: Socket; intake: Intake }> {
   const server = createServer();
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -30,7 +27,13 @@ async function ends(
   server.close();
   far.on("error", () => {});
   open.push(near, far);
-  return { pipe: new SocketPipe(near, intake.attach(near), Buffer.from(early)), far, intake };
+  return { near, far, intake: intake.attach(near) };
+}
+
+/** The same with a pipe over ours. */
+async function ends(how: "onread" | "data", early = ""): Promise<{ pipe: SocketPipe; far: Socket }> {
+  const { near, far, intake } = await sockets(how);
+  return { pipe: new SocketPipe(near, intake, Buffer.from(early)), far };
 }
 
 /** Starts the pipe and writes down what it tells. */
@@ -109,8 +112,17 @@ describe.each(["onread", "data"] as const)("a socket that reads by %s", (how) =>
     expect(pipe.congested).toBe(false);
   });
 
+  test("that ended before it was started says so then", async () => {
+    const { near, far, intake } = await sockets(how);
+    const pipe = new SocketPipe(near, intake, Buffer.from("early"));
+    near.destroy(new Error("cut"));
+    await once(far, "close");
+    const heard = listen(pipe);
+    expect([heard.text, heard.events]).toEqual(["early", ["connection broke (cut)"]]);
+  });
+
   test("is closed by bytes that nobody asked for", async () => {
-    const { far } = await ends(how);
+    const { far } = await sockets(how);
     far.write("HTTP/1.1 408 Request Timeout\r\n\r\n");
     await once(far, "close");
   });
@@ -124,7 +136,7 @@ test("a plain socket may hold on to what it was given", async () => {
 describe("a tunnel", () => {
   test("says each write in a binary message, masked, whether or not there is room for its header", async () => {
     const { pipe, far } = await ends("onread");
-    const tunnel = new TunnelPipe(pipe, false);
+    const tunnel = new WebSocketPipe(pipe, false);
     const said: string[] = [];
     const decoder = new WebSocketDecoder(
       {
@@ -147,7 +159,7 @@ describe("a tunnel", () => {
 
   test("leaves the bytes as they are where TLS hides them", async () => {
     const { pipe, far } = await ends("onread");
-    const tunnel = new TunnelPipe(pipe, true);
+    const tunnel = new WebSocketPipe(pipe, true);
     let heard = "";
     far.on("data", (chunk) => (heard += String(chunk)));
     listen(tunnel);
@@ -157,7 +169,7 @@ describe("a tunnel", () => {
 
   test("gives the bytes of messages, wherever these begin and end, and answers PINGs", async () => {
     const { pipe, far } = await ends("onread");
-    const heard = listen(new TunnelPipe(pipe, true));
+    const heard = listen(new WebSocketPipe(pipe, true));
     const answers: string[] = [];
     const decoder = new WebSocketDecoder(
       {
@@ -196,7 +208,7 @@ describe("a tunnel", () => {
     ["a masked frame", frameHeader(1, { key: 1 }), "malformed WebSocket"],
   ])("ends with %s, once, and closes its socket", async (_what, bytes, words) => {
     const { pipe, far } = await ends("onread");
-    const heard = listen(new TunnelPipe(pipe, true));
+    const heard = listen(new WebSocketPipe(pipe, true));
     far.write(bytes);
     await once(far, "close");
     expect(heard.events).toEqual([expect.stringContaining(words)]);

@@ -37,27 +37,29 @@ export interface BytePipe extends Disposable {
 export class SocketPipe implements BytePipe {
   readonly headroomBytes = 0;
   readonly #socket: Socket;
-  readonly #intake: Intake;
-  readonly #early: Buffer;
+  /** What came before it was started: of one read at most, as the socket is paused until then. */
+  readonly #early: Buffer[];
   #gathering: "no" | "thisTurn" = "no";
   #handler: PipeHandler | undefined;
+  /** Why it ended; it may do so before it is started. */
+  #ended: string | undefined;
 
   /** `early` was read from the socket already, and comes first. */
   constructor(socket: Socket, intake: Intake, early: Buffer) {
-    this.#socket = socket;
-    this.#intake = intake;
-    this.#early = early;
+    this.#socket = socket.pause();
+    this.#early = [early];
+    intake.deliver((bytes) => this.#deliver(bytes));
+    socket.on("drain", () => this.#handler?.onDrain());
+    socket.on("error", (error) => this.#end(`connection broke (${error.message})`));
+    socket.on("end", () => this.#end("the API server closed the connection"));
+    socket.on("close", () => this.#end("connection closed"));
   }
 
   start(handler: PipeHandler): void {
     this.#handler = handler;
-    this.#socket.on("drain", () => this.#handler?.onDrain());
-    this.#socket.on("error", (error) => this.#end(`connection broke (${error.message})`));
-    this.#socket.on("end", () => this.#end("the API server closed the connection"));
-    this.#socket.on("close", () => this.#end("connection closed"));
-    this.#intake.deliver((bytes) => this.#handler?.onBytes(bytes) ?? "taken");
-    if (this.#early.length > 0) handler.onBytes(this.#early);
-    if (this.#handler) this.#socket.resume();
+    if (this.#ended === undefined) this.#socket.resume(); // first, as the handler may pause it
+    for (const bytes of this.#early.splice(0)) if (bytes.length > 0) this.#deliver(bytes);
+    if (this.#ended !== undefined) this.#tell(this.#ended);
   }
 
   /** TLS encrypts at once when nothing waits before it; TCP may hold on to what it was given. */
@@ -96,9 +98,22 @@ export class SocketPipe implements BytePipe {
     this.#socket.destroy();
   }
 
+  #deliver(bytes: Buffer): "taken" | "kept" {
+    if (this.#handler) return this.#handler.onBytes(bytes);
+    if (this.#socket.destroyed) return "taken";
+    this.#early.push(bytes); // several TLS records can come at once, whatever was said after the first
+    return "kept";
+  }
+
   #end(why: string): void {
+    this.#ended ??= why;
+    this.#socket.destroy();
+    this.#tell(why);
+  }
+
+  #tell(why: string): void {
     const handler = this.#handler;
-    this[Symbol.dispose]();
+    this.#handler = undefined;
     handler?.onClose(why);
   }
 }

@@ -1,6 +1,6 @@
 /** One TCP connection into a pod: an SPDY stream pair, data and error, on an upgraded connection. */
 import type { PodStream, StreamEnd, StreamHandler } from "../deps.ts";
-import { streamFailure } from "./streamfailure.ts";
+import { failureEnd } from "./streamfailure.ts";
 
 /**
  * How long the error stream may still speak after the data stream has ended. Servers end both together, so this is
@@ -145,9 +145,8 @@ export class SpdyStream implements PodStream {
       this.#finish({ kind: "done" });
       return;
     }
-    const failure = streamFailure(this.#errorText.toString("utf8"), this.port, this.#carrier.pod);
-    const kind = failure.kind === "refused" && this.#receivedBytes === 0 ? "refused" : "reset";
-    this.#finish({ kind, reason: failure.reason });
+    const from = { port: this.port, pod: this.#carrier.pod, receivedBytes: this.#receivedBytes };
+    this.#finish(failureEnd(this.#errorText.toString("utf8"), from));
   }
 
   #resetEnd(): StreamEnd {

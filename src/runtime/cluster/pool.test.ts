@@ -1,12 +1,14 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { FakeClock, settle, turnUntil } from "../../../test/fakes/clock.ts";
+import { webSocketPair, type ChannelPeer } from "../../../test/fakes/channelpeer.ts";
 import { Ears, loopback, type Peer } from "../../../test/fakes/spdypeer.ts";
 import { KfwdError } from "../../errors.ts";
 import type { PodStream } from "../deps.ts";
 import { goAway } from "../wire/spdy.ts";
-import type { BytePipe } from "./pipe.ts";
+import type { Upgraded } from "./ladder.ts";
 import { Pool, type PoolUse } from "./pool.ts";
 import { DEAD_AFTER_MS, PING_AFTER_MS } from "./keepalive.ts";
+import type { WebSocketPipe } from "./websocketpipe.ts";
 
 const here = new AbortController().signal;
 
@@ -16,6 +18,12 @@ let peers: Peer[];
 /** What the next upgrades do; empty: they succeed. */
 let script: (KfwdError | Promise<void>)[];
 let upgrades: number;
+/** What upgrades come to. */
+let kind: Upgraded["kind"];
+/** The ports that were dialled for single streams, who answers there, and whether anybody does. */
+let dialled: number[];
+let channelPeers: ChannelPeer[];
+let dials: "answered" | "refused";
 let told: string[];
 let leave: Disposable[];
 let silences: number;
@@ -28,6 +36,8 @@ beforeEach(() => {
   script = [];
   upgrades = 0;
   silences = 0;
+  kind = "shared";
+  [dialled, channelPeers, dials] = [[], [], "answered"];
   told = [];
   leave = [];
   pool = new Pool({
@@ -35,29 +45,45 @@ beforeEach(() => {
     clock,
     whenGone(tell) {
       podGone = tell;
-      return { [Symbol.dispose]: () => (podGone = undefined) };
+      return {
+        [Symbol.dispose]: () => {
+          if (podGone === tell) podGone = undefined; // not that of the next test
+        },
+      };
     },
     onSilence: () => void silences++,
-    async upgrade(signal): Promise<BytePipe> {
+    async upgrade(_port, signal): Promise<Upgraded> {
       signal.throwIfAborted();
       if (ours === peers) upgrades++;
       const next = script.shift();
       if (next instanceof KfwdError) throw next;
       await next;
+      if (kind === "perStream") {
+        return { kind, dial: (port) => dial(port), standBy: () => ({ [Symbol.dispose]() {} }) };
+      }
       const { pipe, peer } = await loopback();
       ours.push(peer);
-      return pipe;
+      return { kind: "shared", pipe };
     },
   });
 });
 
+async function dial(port: number): Promise<WebSocketPipe> {
+  dialled.push(port);
+  if (dials === "refused") throw unreachable();
+  const { pipe, peer } = await webSocketPair();
+  channelPeers.push(peer);
+  peer.ports(port);
+  return pipe;
+}
+
 afterEach(() => {
   for (const user of leave) user[Symbol.dispose]();
-  for (const peer of peers) peer.socket.destroy();
+  for (const peer of [...peers, ...channelPeers]) peer.socket.destroy();
 });
 
 function use(): PoolUse {
-  const user = pool.use({
+  const user = pool.use(80, {
     onOpen: () => told.push("open"),
     onLost: (reason) => told.push(`lost ${reason.code}`),
   });
@@ -356,5 +382,91 @@ describe("the end of the pod", () => {
     const user = await standing();
     user[Symbol.dispose]();
     await turnUntil(() => podGone === undefined);
+  });
+});
+
+describe("where each stream needs a connection of its own", () => {
+  beforeEach(() => {
+    kind = "perStream";
+  });
+
+  test("the pool stands after one upgrade, and dials for each stream, however many", async () => {
+    await standing();
+    const ears = Array.from({ length: 20 }, () => new Ears());
+    await Promise.all(ears.map((each, index) => pool.stream(80 + index, each, new AbortController().signal)));
+    expect([upgrades, dialled.length, told]).toEqual([1, 20, ["open"]]);
+    channelPeers[19]?.say(0, "to the last");
+    await turnUntil(() => ears[19]?.heard.length === 1);
+    channelPeers[0]?.close(1000);
+    await turnUntil(() => ears[0]?.end !== undefined);
+    expect([upgrades, told]).toEqual([1, ["open"]]);
+  });
+
+  test("who came before it stood is dialled for, too", async () => {
+    use();
+    const ears = new Ears();
+    await pool.stream(5432, ears, here);
+    expect([upgrades, dialled]).toEqual([1, [5432]]);
+  });
+
+  test("a stream that cannot be dialled is told so, and a way is looked for anew", async () => {
+    await standing();
+    dials = "refused";
+    kind = "shared";
+    await expect(pool.stream(80, new Ears(), here)).rejects.toThrow("no route");
+    await turnUntil(() => peers.length === 1);
+    await pool.stream(80, new Ears(), here);
+    await peers[0]?.until("fin 1");
+    expect([upgrades, told]).toEqual([3, ["open", "open"]]);
+  });
+
+  test("its users learn when there is none", async () => {
+    await standing();
+    dials = "refused";
+    script = [unreachable()];
+    await expect(pool.stream(80, new Ears(), here)).rejects.toThrow("no route");
+    await turnUntil(() => told.length === 2);
+    expect(told).toEqual(["open", "lost Unreachable"]);
+  });
+
+  test("after a sleep a way is looked for anew, and streams that answer go on", async () => {
+    await standing();
+    const ears = new Ears();
+    await pool.stream(80, ears, here);
+    channelPeers[0]?.say(0, "before");
+    await turnUntil(() => ears.heard.length === 1);
+    pool.wake();
+    await turnUntil(() => upgrades === 2);
+    await channelPeers[0]?.until("ping");
+    channelPeers[0]?.say(0, "after");
+    await turnUntil(() => ears.heard.length === 2);
+    expect([ears.heard, told]).toEqual([
+      ["before", "after"],
+      ["open", "open"],
+    ]);
+  });
+
+  test("the last user's leaving lets a stream go on to its end", async () => {
+    const user = await standing();
+    const ears = new Ears();
+    await pool.stream(80, ears, here);
+    user[Symbol.dispose]();
+    expect(podGone).toBeDefined();
+    channelPeers[0]?.say(0, "the rest");
+    channelPeers[0]?.close(1000);
+    await turnUntil(() => ears.end !== undefined);
+    expect(ears.heard).toEqual(["the rest", "<end>", "<done>"]);
+    expect([podGone, clock.pending]).toEqual([undefined, 0]);
+  });
+
+  test("the end of the pod cuts what is quiet", async () => {
+    const user = await standing();
+    const ears = new Ears();
+    await pool.stream(80, ears, here);
+    user[Symbol.dispose]();
+    podGone?.();
+    await clock.advance(2_000);
+    expect(ears.end).toMatchObject({ kind: "lost", reason: { message: 'pod "api-1": the pod is gone' } });
+    expect([podGone, clock.pending]).toEqual([undefined, 0]);
   });
 });

@@ -3,8 +3,9 @@ import { KfwdError } from "../../errors.ts";
 import type { Reason } from "../core/status.ts";
 import type { Clock, PodStream, StreamHandler } from "../deps.ts";
 import { reasonOf } from "./failures.ts";
-import type { BytePipe } from "./pipe.ts";
-import { SILENT } from "./keepalive.ts";
+import type { Upgraded } from "./ladder.ts";
+import { PerStream } from "./perstream.ts";
+import type { ConnectionEvents, PodConnection } from "./podconnection.ts";
 import { SpdyConnection } from "./spdyconnection.ts";
 
 /** Connections to one pod that take streams at once, those being opened included. Beyond it streams share one. */
@@ -27,8 +28,11 @@ export interface PoolDeps {
   whenGone(tell: () => void): Disposable;
   /** A connection went dead without a word: others to the same server may have, too. */
   onSilence(): void;
-  /** @throws KfwdError, or the signal's reason. */
-  upgrade(signal: AbortSignal): Promise<BytePipe>;
+  /**
+   * `port` is one that is wanted.
+   * @throws KfwdError, or the signal's reason.
+   */
+  upgrade(port: number, signal: AbortSignal): Promise<Upgraded>;
 }
 
 /** How the pool fares, told to each of its users. */
@@ -49,7 +53,8 @@ export interface PoolUse extends Disposable {
 interface Waiting {
   readonly port: number;
   readonly handler: StreamHandler;
-  readonly resolve: (stream: PodStream) => void;
+  readonly signal: AbortSignal;
+  readonly resolve: (stream: PodStream | Promise<PodStream>) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -57,12 +62,14 @@ interface Waiting {
 export class Pool {
   readonly #deps: PoolDeps;
   readonly #users = new Set<PoolEvents>();
-  readonly #connections = new Set<SpdyConnection>();
+  readonly #connections = new Set<PodConnection>();
   /** Connections whose last stream has just ended and that are being probed. */
-  readonly #sweeping = new Set<SpdyConnection>();
+  readonly #sweeping = new Set<PodConnection>();
   readonly #waiting = new Set<Waiting>();
   readonly #abort = new AbortController();
   #opening = 0;
+  /** That was wanted last. */
+  #port = 0;
   #spareTimer: Disposable | undefined;
   #podLife: Disposable | undefined;
   #goneTimer: Disposable | undefined;
@@ -72,8 +79,9 @@ export class Pool {
     this.#podLife = deps.whenGone(() => this.#onGone());
   }
 
-  /** Joins the pool and sees to it that a connection stands. */
-  use(events: PoolEvents): PoolUse {
+  /** Joins the pool, to open streams to the port, and sees to it that a connection stands. */
+  use(port: number, events: PoolEvents): PoolUse {
+    this.#port = port;
     this.#users.add(events);
     const use = {
       retry: () => {
@@ -98,9 +106,10 @@ export class Pool {
    */
   stream(port: number, handler: StreamHandler, signal: AbortSignal): Promise<PodStream> {
     signal.throwIfAborted();
+    this.#port = port;
     const connection = this.#idle() ?? this.#shareable(1);
     if (connection) {
-      const stream = connection.open(port, handler);
+      const stream = connection.open(port, handler, signal);
       this.#keepOneReady();
       return Promise.resolve(stream);
     }
@@ -108,6 +117,7 @@ export class Pool {
       const waiting: Waiting = {
         port,
         handler,
+        signal,
         resolve: (stream) => settle(() => resolve(stream)),
         reject: (error) => settle(() => reject(error)),
       };
@@ -136,7 +146,7 @@ export class Pool {
   }
 
   /** The least loaded connection, for those of `more` who come besides the waiting that no opening one is for. */
-  #shareable(more: number): SpdyConnection | undefined {
+  #shareable(more: number): PodConnection | undefined {
     if (!this.#full || this.#waiting.size + more <= this.#opening) return undefined;
     return this.#best((connection) => !connection.stalled);
   }
@@ -146,12 +156,12 @@ export class Pool {
     return usable.length + this.#opening >= MAX_CONNECTIONS;
   }
 
-  #idle(): SpdyConnection | undefined {
+  #idle(): PodConnection | undefined {
     return this.#best((c) => c.load === 0);
   }
 
-  #best(fits: (connection: SpdyConnection) => boolean): SpdyConnection | undefined {
-    let best: SpdyConnection | undefined;
+  #best(fits: (connection: PodConnection) => boolean): PodConnection | undefined {
+    let best: PodConnection | undefined;
     for (const connection of this.#connections) {
       if (!connection.usable || this.#sweeping.has(connection) || !fits(connection)) continue;
       if (best === undefined || connection.load < best.load) best = connection;
@@ -178,27 +188,33 @@ export class Pool {
   async #openOne(): Promise<void> {
     this.#opening++;
     try {
-      const pipe = await this.#deps.upgrade(this.#abort.signal);
+      const upgraded = await this.#deps.upgrade(this.#port, this.#abort.signal);
       this.#opening--;
-      this.#add(pipe);
+      this.#add(upgraded);
     } catch (error) {
       this.#opening--;
       this.#onOpenFailed(error);
     }
   }
 
-  #add(pipe: BytePipe): void {
+  #add(upgraded: Upgraded): void {
     if (this.unused && this.#waiting.size === 0) {
-      pipe[Symbol.dispose]();
+      if (upgraded.kind === "shared") upgraded.pipe[Symbol.dispose]();
       return;
     }
     const wasUsable = this.#usable;
-    const connection: SpdyConnection = new SpdyConnection(pipe, this.#deps.pod, this.#deps.clock, {
+    const { pod, clock } = this.#deps;
+    const events: ConnectionEvents = {
       onStreamEnd: () => void this.#onStreamEnd(connection),
       onFlow: () => this.#serveWaiting(),
       onRetire: () => this.#keepOneReady(),
+      onSilence: () => this.#deps.onSilence(),
       onClose: (reason) => this.#onClose(connection, reason),
-    });
+    };
+    const connection: PodConnection =
+      upgraded.kind === "shared"
+        ? new SpdyConnection(upgraded.pipe, pod, clock, events)
+        : new PerStream({ ...upgraded, pod, clock }, events);
     this.#connections.add(connection);
     if (!wasUsable) for (const user of this.#users) user.onOpen();
     this.#serveWaiting();
@@ -209,7 +225,7 @@ export class Pool {
     for (const waiting of this.#waiting) {
       const connection = this.#idle() ?? this.#shareable(0);
       if (!connection) break;
-      waiting.resolve(connection.open(waiting.port, waiting.handler));
+      waiting.resolve(connection.open(waiting.port, waiting.handler, waiting.signal));
     }
     this.#openForWaiting();
     this.#keepOneReady();
@@ -223,7 +239,7 @@ export class Pool {
     for (const user of this.#users) user.onLost(reason);
   }
 
-  async #onStreamEnd(connection: SpdyConnection): Promise<void> {
+  async #onStreamEnd(connection: PodConnection): Promise<void> {
     if (connection.load > 0 || !connection.usable || this.#sweeping.has(connection)) return;
     this.#sweeping.add(connection);
     const sound = await connection.sweep();
@@ -235,9 +251,8 @@ export class Pool {
     else this.#trimLater();
   }
 
-  #onClose(connection: SpdyConnection, reason: Reason): void {
+  #onClose(connection: PodConnection, reason: Reason): void {
     this.#connections.delete(connection);
-    if (reason.code === SILENT) this.#deps.onSilence();
     this.#restWhenEmpty();
     this.#openForWaiting();
     if (this.#usable || this.#opening > 0) return;
@@ -249,9 +264,7 @@ export class Pool {
     if (this.#goneTimer || this.#connections.size === 0) return;
     this.#goneTimer = this.#deps.clock.timer(GONE_QUIET_MS, () => {
       this.#goneTimer = undefined;
-      for (const connection of this.#connections) {
-        if (connection.quietForMs >= GONE_QUIET_MS) connection.abandon();
-      }
+      for (const connection of this.#connections) connection.abandon(GONE_QUIET_MS);
       this.#onGone(); // those that still talk
     });
   }

@@ -25,6 +25,7 @@ beforeEach(async () => {
     onStreamEnd: () => streamEnds++,
     onFlow: () => flows++,
     onRetire: () => {},
+    onSilence: () => {},
     onClose: (reason) => (closed = reason),
   });
 });

@@ -13,10 +13,10 @@ import {
   writeDataHeader,
   type SpdySink,
 } from "../wire/spdy.ts";
-import type { Reason } from "../core/status.ts";
 import type { Clock, PodStream, StreamHandler } from "../deps.ts";
 import { KeepAlive, SILENT } from "./keepalive.ts";
 import type { BytePipe } from "./pipe.ts";
+import { connectionLost, type ConnectionEvents, type PodConnection } from "./podconnection.ts";
 import { SpdyStream, type Carrier } from "./podstream.ts";
 
 /** The server deals PINGs out to its 5 frame workers in turn, so 5 answers prove that none of them is stuck. */
@@ -38,20 +38,8 @@ const LAST_ID = 0x7fff0000;
  */
 type Stage = "open" | "retiring" | "closed";
 
-/** What the owner of a connection wants to know. */
-export interface ConnectionEvents {
-  /** A stream ended; the connection may be idle or less loaded now. */
-  onStreamEnd(): void;
-  /** It was stalled, and may be so no more. */
-  onFlow(): void;
-  /** It takes no more streams. */
-  onRetire(): void;
-  /** Called once; every stream has had its `onClose` before. */
-  onClose(reason: Reason): void;
-}
-
-/** Owns the pipe. Disposing closes it at once and ends all streams as lost. */
-export class SpdyConnection implements Disposable {
+/** Owns the pipe. */
+export class SpdyConnection implements PodConnection {
   readonly pod: string;
   readonly #pipe: BytePipe;
   readonly #clock: Clock;
@@ -82,7 +70,10 @@ export class SpdyConnection implements Disposable {
     this.#readingSinceMs = clock.now();
     this.#keepAlive = new KeepAlive(clock, {
       ping: () => this.#ping(() => {}),
-      dead: (why) => this.#close(why, SILENT),
+      dead: (why) => {
+        events.onSilence();
+        this.#close(why, SILENT);
+      },
       deaf: () => this.stalled,
     });
     pipe.start({
@@ -92,7 +83,6 @@ export class SpdyConnection implements Disposable {
     });
   }
 
-  /** Streams it carries. */
   get load(): number {
     return this.#streams.size / 2;
   }
@@ -101,15 +91,9 @@ export class SpdyConnection implements Disposable {
     return this.#stage === "open" && Math.max(this.#nextStreamId, this.#nextPingId) < LAST_ID;
   }
 
-  /** True while a reader or a writer holds the whole connection up: SPDY here has no flow control of its own. */
+  /** SPDY here has no flow control of its own. */
   get stalled(): boolean {
     return this.#pausedBy.size > 0 || this.#pipe.congested;
-  }
-
-  /** For how long the pod could have been heard and no stream had a word from it, in milliseconds. */
-  get quietForMs(): number {
-    if (this.#pausedBy.size > 0) return 0;
-    return this.#clock.now() - Math.max(this.#lastStreamFrameMs, this.#readingSinceMs);
   }
 
   /**
@@ -155,13 +139,11 @@ export class SpdyConnection implements Disposable {
     });
   }
 
-  /** After a sleep or a change of network: closes it unless it answers soon, whatever TCP believes. */
   async prove(): Promise<void> {
     if (await this.sweep(PROOF_DEADLINE_MS)) return;
     this.#close(`no answer within ${PROOF_DEADLINE_MS / 1000} s after a sleep`);
   }
 
-  /** Takes no more streams and closes when the last one has ended. */
   retire(): void {
     if (this.#stage !== "open") return;
     this.#stage = "retiring";
@@ -169,9 +151,10 @@ export class SpdyConnection implements Disposable {
     if (this.#streams.size === 0) this.#close("retired");
   }
 
-  /** Ends all streams: the pod is no more, and the node does not always say so. */
-  abandon(): void {
-    this.#close("the pod is gone");
+  abandon(quietMs: number): void {
+    if (this.#pausedBy.size > 0) return; // nobody could have heard it
+    const sinceMs = Math.max(this.#lastStreamFrameMs, this.#readingSinceMs);
+    if (this.#clock.now() - sinceMs >= quietMs) this.#close("the pod is gone");
   }
 
   [Symbol.dispose](): void {
@@ -300,11 +283,7 @@ export class SpdyConnection implements Disposable {
     this.#stage = "closed";
     this.#keepAlive[Symbol.dispose]();
     this.#pipe[Symbol.dispose]();
-    const reason: Reason = {
-      code,
-      kind: "transient",
-      message: `pod "${this.pod}": ${why}`,
-    };
+    const reason = connectionLost(this.pod, why, code);
     for (const stream of new Set(this.#streams.values())) stream.onLost({ kind: "lost", reason });
     this.#streams.clear();
     this.#pongs.clear();

@@ -3,6 +3,7 @@
  * is the one place that reads meaning from words; the table in the test holds each known form.
  */
 import type { Reason } from "../core/status.ts";
+import type { StreamEnd } from "../deps.ts";
 
 /** How far a failure reached: `refused` means that the application never saw a byte. */
 export interface StreamFailure {
@@ -75,4 +76,13 @@ export function streamFailure(text: string, port: number, pod: string): StreamFa
       message: `port ${port} of pod "${pod}": ${shown.trim()}`,
     },
   };
+}
+
+/** The end of a stream on which `text` came: bytes that came before it tell of an application that was reached. */
+export function failureEnd(
+  text: string,
+  from: { port: number; pod: string; receivedBytes: number },
+): StreamEnd {
+  const { kind, reason } = streamFailure(text, from.port, from.pod);
+  return { kind: kind === "refused" && from.receivedBytes === 0 ? "refused" : "reset", reason };
 }

@@ -6,7 +6,7 @@ import type { KfwdError } from "../../errors.ts";
 import type { Credentials, RenewableAccess } from "./access.ts";
 import { Dialler } from "./dial.ts";
 import type { BytePipe } from "./pipe.ts";
-import { askUpgrade, type Rung } from "./upgrade.ts";
+import { askChannels, askSpdy } from "./upgrade.ts";
 
 /** An API server that answers each request with the next text of its script. */
 let server: Server;
@@ -54,9 +54,15 @@ function access(headers: Credentials["headers"] = {}, path = "/"): RenewableAcce
   };
 }
 
-async function open(to = access(), signal = here, rung: Rung = "spdy"): Promise<BytePipe> {
+const POD = { namespace: "shop", pod: "api-1" };
+
+async function open(
+  to = access(),
+  signal = here,
+  rung: "spdy" | "spdyByGet" | "tunnel" = "spdy",
+): Promise<BytePipe> {
   const deps = { dialler: new Dialler(to, clock), clock };
-  const asked = await askUpgrade(deps, rung, { namespace: "shop", pod: "api-1" }, signal);
+  const asked = await askSpdy(deps, rung, POD, signal);
   if (asked.kind === "refused") throw asked.error;
   return asked.pipe;
 }
@@ -90,6 +96,23 @@ describe("the request", () => {
       "",
     ]);
     pipe[Symbol.dispose]();
+  });
+
+  test("is a GET for a WebSocket, which names the port where the protocol has no place for it", async () => {
+    script = [answer("403 Forbidden", ""), answer("403 Forbidden", ""), answer("403 Forbidden", "")];
+    for (const rung of ["spdyByGet", "tunnel"] as const) await failure(open(access(), here, rung));
+    const deps = { dialler: new Dialler(access(), clock), clock };
+    await askChannels(deps, { ...POD, port: 5432 }, here);
+    const path = "GET /api/v1/namespaces/shop/pods/api-1/portforward";
+    const asked = requests.map((request) => request.split("\r\n"));
+    expect(asked.map(([line]) => line)).toEqual([
+      `${path} HTTP/1.1`,
+      `${path} HTTP/1.1`,
+      `${path}?ports=5432 HTTP/1.1`,
+    ]);
+    expect(asked[0]).toContain("Upgrade: SPDY/3.1");
+    expect(asked[1]).toContain("Sec-WebSocket-Protocol: SPDY/3.1+portforward.k8s.io");
+    expect(asked[2]).toContain("Sec-WebSocket-Protocol: v4.channel.k8s.io");
   });
 
   test("keeps the path prefix of the server", async () => {
