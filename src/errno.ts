@@ -1,5 +1,10 @@
 /** What the system says when it refuses something, and how people say it. */
 
+/** Whether there is no file descriptor left: in this process (EMFILE), or on this machine (ENFILE). */
+export function isOutOfFiles(thrown: unknown): boolean {
+  return ["EMFILE", "ENFILE"].includes(errnoOf(thrown) ?? "");
+}
+
 /** The code of what was thrown: `ENOENT`, `ERR_SSL_WRONG_VERSION_NUMBER`; undefined where it bears none. */
 export function errnoOf(thrown: unknown): string | undefined {
   return thrown instanceof Error && "code" in thrown && typeof thrown.code === "string"

@@ -43,6 +43,11 @@ export const ERRORS = {
   LOCK_DAMAGED: { exit: 5, hint: undefined },
   RUNTIME_FOLDER: { exit: 5, hint: "name another folder with KFWD_RUNTIME_DIR" },
 
+  TOO_MANY_FILES: {
+    exit: 5,
+    hint: "raise the limit on open files (`ulimit -n`), then `kfwd down` and `kfwd up`",
+  },
+
   INTERNAL: { exit: 70, hint: "this is a bug in kfwd: please report it with the log" },
 } as const satisfies Record<string, { readonly exit: number; readonly hint: string | undefined }>;
 

@@ -1,5 +1,6 @@
 /** Temporary folders, lock records and dependencies for tests of the daemon room. */
-import { mkdtempSync, rmSync } from "node:fs";
+import fs, { mkdtempSync, rmSync } from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
@@ -42,6 +43,22 @@ export const realDeps: OwnershipDeps = {
   uid,
   here: ownIdentity(),
 };
+
+/** Runs something while this process can open no file. */
+export async function withoutDescriptors<T>(run: () => T | Promise<T>): Promise<T> {
+  const { openSync } = fs;
+  const refuse = (): never => {
+    throw Object.assign(new Error("EMFILE: too many open files, open"), { code: "EMFILE", syscall: "open" });
+  };
+  fs.openSync = refuse;
+  syncBuiltinESMExports();
+  try {
+    return await run();
+  } finally {
+    fs.openSync = openSync;
+    syncBuiltinESMExports();
+  }
+}
 
 /** What this process would write into a lock; nothing listens at its socket. */
 export function recordOf(over: Partial<LockRecord> = {}): LockRecord {

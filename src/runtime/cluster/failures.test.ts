@@ -57,6 +57,18 @@ describe("dialFailure", () => {
     expect(reasonOf(error)).toMatchObject({ code: "Unreachable", kind: "unreachable" });
   });
 
+  test.each([
+    { code: "EMFILE", what: "this process has no file descriptor left" },
+    { code: "ENFILE", what: "this machine has no file descriptor left" },
+  ])("$code is nothing that the network did", ({ code, what }) => {
+    expect(reasonOf(dialFailure(ACCESS, coded(code)))).toEqual({
+      code: "TooManyFiles",
+      kind: "transient",
+      message: reach + what,
+      hint: "raise the limit on open files (`ulimit -n`), then `kfwd down` and `kfwd up`",
+    });
+  });
+
   test("a certificate for another host names its hosts", () => {
     const cert = { subjectaltname: "DNS:kubernetes, DNS:kubernetes.default, IP Address:10.96.0.1, DNS:x" };
     expect(dialFailure(ACCESS, coded("ERR_TLS_CERT_ALTNAME_INVALID", { cert })).message).toBe(

@@ -3,7 +3,7 @@
  * Text is read in one case alone: who the server says we are, in a refusal by RBAC.
  */
 import * as z from "zod/mini";
-import { errnoOf } from "../../errno.ts";
+import { errnoOf, isOutOfFiles } from "../../errno.ts";
 import { KfwdError, type ErrorCode } from "../../errors.ts";
 import type { FailureKind, Reason } from "../core/status.ts";
 import type { ApiAccess } from "./access.ts";
@@ -59,7 +59,7 @@ export function dialFailure(access: ApiName, thrown: unknown): KfwdError {
     );
   }
   const { what, hint } = socketTrouble(thrown, hostOf(access));
-  return fail("UNREACHABLE", `${reach}: ${what}`, hint);
+  return fail(isOutOfFiles(thrown) ? "TOO_MANY_FILES" : "UNREACHABLE", `${reach}: ${what}`, hint);
 }
 
 /** Why a connection to `host` failed, or its TLS handshake. */
@@ -245,6 +245,8 @@ const NETWORK: Readonly<Record<string, string>> = {
   ENETDOWN: "the network is down",
   EAI_AGAIN: "the name server does not answer",
   EADDRNOTAVAIL: "this machine has no address to dial from",
+  EMFILE: "this process has no file descriptor left",
+  ENFILE: "this machine has no file descriptor left",
 };
 
 const KIND: Readonly<Partial<Record<ErrorCode, FailureKind>>> = {

@@ -2,7 +2,7 @@
 import type { RequestOptions } from "node:https";
 import { KubeConfig } from "@kubernetes/client-node/dist/config.js";
 import * as z from "zod/mini";
-import { errnoOf, fileTrouble } from "../../errno.ts";
+import { errnoOf, fileTrouble, isOutOfFiles } from "../../errno.ts";
 import { KfwdError } from "../../errors.ts";
 import { NotAFile, readRegularFile } from "../../readfile.ts";
 import type { Clock } from "../deps.ts";
@@ -184,7 +184,9 @@ function readText(path: string): string {
 
 function unreadable(whose: string, path: string, thrown: unknown): KfwdError {
   const message = `the kubeconfig names the file "${path}" for ${whose}: ${whyUnreadable(thrown)}`;
-  return new KfwdError("KUBECONFIG_INVALID", message, { cause: thrown });
+  return new KfwdError(isOutOfFiles(thrown) ? "TOO_MANY_FILES" : "KUBECONFIG_INVALID", message, {
+    cause: thrown,
+  });
 }
 
 function whyUnreadable(thrown: unknown): string {

@@ -7,7 +7,7 @@ import type { RequestOptions } from "node:https";
 import { basename } from "node:path";
 import { ExecAuth } from "@kubernetes/client-node/dist/exec_auth.js";
 import * as z from "zod/mini";
-import { fileTrouble } from "../../errno.ts";
+import { fileTrouble, isOutOfFiles } from "../../errno.ts";
 import { KfwdError } from "../../errors.ts";
 import type { Clock } from "../deps.ts";
 import type { ClusterEntry, ExecEntry } from "./kubeconfigfile.ts";
@@ -185,6 +185,9 @@ function pluginError({ exec, user }: PluginRun, thrown: unknown): KfwdError {
   const plugin = nameOf(exec, user);
   const fail = (message: string, hint = loginHint(exec), detail?: string): KfwdError =>
     new KfwdError("CREDENTIALS", message, { hint, detail, cause: thrown });
+  if (isOutOfFiles(thrown)) {
+    return new KfwdError("TOO_MANY_FILES", `${plugin} cannot be run: too many open files`, { cause: thrown });
+  }
   if (thrown instanceof Error && "syscall" in thrown && "code" in thrown) {
     // The kubeconfig's own advice on how to get the plugin is the best there is.
     const install = installHint(exec);

@@ -304,6 +304,18 @@ describe("when no connection is to be had", () => {
     await expect(pool.stream(80, new Ears(), here)).rejects.toThrow("no route");
   });
 
+  test("those who wait share one that stands and is not stalled", async () => {
+    await standing();
+    script = [unreachable(), unreachable()];
+    const first = await pool.stream(80, new Ears(), here);
+    await pool.stream(80, new Ears(), here);
+    await peers[0]?.until("fin 5");
+    first.pause();
+    script = [unreachable(), unreachable()];
+    await expect(pool.stream(80, new Ears(), here)).rejects.toThrow("no route");
+    expect(told).toEqual(["open"]);
+  });
+
   test("a lost connection is told, and two askers open one", async () => {
     const user = await standing();
     peers[0]?.socket.destroy();

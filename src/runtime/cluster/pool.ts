@@ -233,7 +233,12 @@ export class Pool {
 
   #onOpenFailed(error: unknown): void {
     if (this.#opening > 0) return; // another attempt is on its way and will tell
-    for (const waiting of this.#waiting) waiting.reject(error);
+    for (const waiting of this.#waiting) {
+      // There are as many connections as there can be: fewer than there may be, but one to share.
+      const connection = this.#best((one) => !one.stalled);
+      if (connection) waiting.resolve(connection.open(waiting.port, waiting.handler));
+      else waiting.reject(error);
+    }
     if (this.#usable || this.#abort.signal.aborted) return;
     const reason = reasonOf(KfwdError.from(error));
     for (const user of this.#users) user.onLost(reason);

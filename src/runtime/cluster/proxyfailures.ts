@@ -1,10 +1,12 @@
 /** What a proxy did to us, as errors. Its login is never part of them. */
+import { isOutOfFiles } from "../../errno.ts";
 import { KfwdError } from "../../errors.ts";
-import { nameOf, socketTrouble, UNTRUSTED, type ApiName } from "./failures.ts";
+import { dialFailure, nameOf, socketTrouble, UNTRUSTED, type ApiName } from "./failures.ts";
 import { addressText, serverAddress, type ProxyServer } from "./proxy.ts";
 
 /** The proxy itself cannot be connected to: `thrown` is what the socket said. */
 export function proxyDialFailure(access: ApiName, proxy: ProxyServer, thrown: unknown): KfwdError {
+  if (isOutOfFiles(thrown)) return dialFailure(access, thrown);
   const trouble = socketTrouble(thrown, proxy.host);
   return trouble === UNTRUSTED
     ? proxyUnreachable(access, proxy, {

@@ -10,6 +10,7 @@ import {
   recordOf,
   serveControl,
   tempFolder,
+  withoutDescriptors,
 } from "../../../test/fakes/lockfolder.ts";
 import { end, ownerPuppet } from "../../../test/fakes/owner.ts";
 import { idleControl } from "../../../test/puppets/idlecontrol.ts";
@@ -55,6 +56,14 @@ describe("inspect", () => {
     const files = projectIn(tempFolder());
     mkdirSync(files.lock, { recursive: true });
     expect(await look(files)).toEqual({ kind: "damaged", why: "is a folder" });
+  });
+
+  test("takes no lock for damaged because it cannot open a file", async () => {
+    const { files } = lockedBy({});
+    await expect(withoutDescriptors(() => look(files))).rejects.toMatchObject({
+      code: "TOO_MANY_FILES",
+      message: `cannot read lock "${files.lock}": too many open files`,
+    });
   });
 
   const dead = { kind: "dead", why: "crashed" };

@@ -39,12 +39,18 @@ export type LockState =
 /** An owner that changes while we look is looked at again, but not for ever. */
 const LOOKS_MAX = 4;
 
-/** Never signals anyone and changes nothing; takes at most a second for each look. @throws the signal's reason. */
+/**
+ * Never signals anyone and changes nothing; takes at most a second for each look.
+ * @throws the signal's reason; KfwdError `TOO_MANY_FILES`.
+ */
 export async function inspect(deps: LockDeps, files: ProjectFiles, signal: AbortSignal): Promise<LockState> {
   for (let look = 1; ; look++) {
     signal.throwIfAborted();
     const reading = readLock(files.lock, deps.uid);
     if (reading.kind === "none") return { kind: "none" };
+    if (reading.kind === "unseen") {
+      throw new KfwdError("TOO_MANY_FILES", `cannot read lock "${files.lock}": too many open files`);
+    }
     if (reading.kind === "bad") return { kind: "damaged", why: reading.why };
     const state = await judge(deps, reading.value, signal);
     if (state.kind === "alive" || look === LOOKS_MAX) return state;

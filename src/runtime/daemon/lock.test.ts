@@ -19,6 +19,7 @@ import {
   recordOf,
   tempFolder,
   uid,
+  withoutDescriptors,
 } from "../../../test/fakes/lockfolder.ts";
 import { FakeClock } from "../../../test/fakes/clock.ts";
 import { encodeClaim, encodeLock, type LockRecord } from "../wire/lockrecord.ts";
@@ -210,6 +211,13 @@ describe("an owned lock", () => {
     utimesSync(files.lock, 1, 1);
     expect(await lock.check()).toEqual({ kind: "held" });
     expect(statSync(files.lock).mtimeMs).toBeGreaterThan(1_000_000);
+  });
+
+  test("is not given up while no file can be opened to look at it", async () => {
+    const files = projectIn(tempFolder());
+    const lock = await owned(files);
+    expect(await withoutDescriptors(() => lock.check())).toEqual({ kind: "unseen" });
+    expect(await lock.check()).toEqual({ kind: "held" });
   });
 
   test.each(Object.entries(vanish))("is put back after it vanished: %s", async (_, remove) => {

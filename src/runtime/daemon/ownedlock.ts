@@ -16,11 +16,12 @@ export type LockPatch = Partial<Pick<LockRecord, "project" | "config" | "state" 
  * How the lock fares.
  * - `held`: it is there and ours
  * - `restored`: it had vanished and is there again
+ * - `unseen`: no file descriptor was left to look with: the next check will tell
  * - `homeless`: it has vanished, and its folder cannot be made: the system removes it when the user logs out
  * - `lost`: it is another's, or no lock any more: this process must end its forwards
  */
 export type LockHealth =
-  | { readonly kind: "held" | "restored" }
+  | { readonly kind: "held" | "restored" | "unseen" }
   | { readonly kind: "homeless" | "lost"; readonly why: string };
 
 /** Calls run one after the other. Disposing removes the lock, unless it has become another's. */
@@ -63,6 +64,8 @@ export class OwnedLock implements AsyncDisposable {
       switch (reading.kind) {
         case "none":
           return this.#restore();
+        case "unseen":
+          return { kind: "unseen" };
         case "bad":
           return { kind: "lost", why: `the lock ${reading.why}` };
         case "value":

@@ -2,11 +2,15 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { decodeClaim, decodeLock, LOCK_MAX_BYTES, type Decoded } from "../wire/lockrecord.ts";
 import type { Claim, LockRecord } from "../wire/lockrecord.ts";
-import { errnoOf, fileTrouble } from "../../errno.ts";
+import { errnoOf, fileTrouble, isOutOfFiles } from "../../errno.ts";
 
-/** What lies at a path. `why` is to follow "it": `it is a named pipe`. */
+/**
+ * What lies at a path. `why` is to follow "it": `it is a named pipe`. `unseen`: it may be anything, because this process
+ * has no file descriptor left to look with.
+ */
 export type Reading<T> =
   | { readonly kind: "none" }
+  | { readonly kind: "unseen" }
   | { readonly kind: "value"; readonly value: T }
   | { readonly kind: "bad"; readonly why: string };
 
@@ -40,7 +44,8 @@ function read<T>(path: string, uid: number | undefined, decode: (bytes: Buffer) 
 
 function unopened(
   thrown: unknown,
-): { readonly kind: "none" } | { readonly kind: "bad"; readonly why: string } {
+): { readonly kind: "none" | "unseen" } | { readonly kind: "bad"; readonly why: string } {
+  if (isOutOfFiles(thrown)) return { kind: "unseen" };
   switch (errnoOf(thrown)) {
     case "ENOENT":
     case "ENOTDIR":
