@@ -146,8 +146,15 @@ export interface Net {
    */
   listen(
     request: { readonly bind: readonly string[]; readonly port: number; readonly label: string },
-    onConnection: (connection: Connection) => void,
+    clients: ClientEvents,
   ): Promise<Listener>;
+}
+
+/** Who comes to a {@link Listener}. */
+export interface ClientEvents {
+  onConnection(connection: Connection): void;
+  /** A client was reset at once, because this process has no room for it. */
+  onRefused(reason: Reason): void;
 }
 
 /** A bound socket per address. Disposing stops accepting; connections live on. */

@@ -9,6 +9,9 @@ import type { Connection, Deps, Listener, Place } from "./deps.ts";
 import { Gate } from "./gate.ts";
 import { HOLD_MAX, HOLD_MS, serve, type Way } from "./serve.ts";
 
+/** How long a line in the log stands for all clients that there is no room for. */
+const REFUSALS_LOGGED_MS = 10_000;
+
 /**
  * Owns the listener, the follower, the tunnel, one timer and the live connections of a forward.
  * `tell` is called with every change a user may want to see; it must not throw.
@@ -27,6 +30,7 @@ export class Forward {
   #sinceMs = 0;
   #timesReady = 0;
   #lastError: { readonly message: string; readonly atMs: number } | undefined;
+  #refusalsLoggedUntilMs = Number.NEGATIVE_INFINITY;
   #local: readonly LocalAddress[] = [];
   #listener: Listener | undefined;
   #follower: Disposable | undefined;
@@ -171,7 +175,13 @@ export class Forward {
     const { bind, local, name } = this.#spec;
     try {
       const port = local === "auto" ? 0 : local;
-      const listener = await this.#deps.net.listen({ bind, port, label: name }, (c) => void this.#accept(c));
+      const listener = await this.#deps.net.listen(
+        { bind, port, label: name },
+        {
+          onConnection: (connection) => void this.#accept(connection),
+          onRefused: (reason) => this.#onRefused(reason),
+        },
+      );
       if (this.#state.kind !== "binding") {
         await listener[Symbol.asyncDispose]();
         return;
@@ -229,13 +239,30 @@ export class Forward {
     if (this.#connections.size === 0 && this.#state.kind === "stopping") this.#dispatch({ type: "drained" });
   }
 
+  /** Such clients come by the thousand, so the log has a line every few seconds and `status` has the number. */
+  #onRefused(reason: Reason): void {
+    this.#traffic.refused++;
+    const nowMs = this.#deps.clock.now();
+    if (nowMs < this.#refusalsLoggedUntilMs) {
+      this.#keepError(reason);
+      return;
+    }
+    this.#refusalsLoggedUntilMs = nowMs + REFUSALS_LOGGED_MS;
+    this.#noteError(reason);
+  }
+
   #noteError(reason: Reason): void {
-    this.#lastError = { message: reason.message, atMs: this.#deps.clock.wall() };
+    this.#keepError(reason);
     this.#deps.log.warn("connection failed", {
       forward: this.#spec.name,
       code: reason.code,
       reason: reason.message,
+      refused: this.#traffic.refused,
     });
+  }
+
+  #keepError({ message }: Reason): void {
+    this.#lastError = { message, atMs: this.#deps.clock.wall() };
   }
 
   #swingGate(): void {

@@ -110,6 +110,21 @@ describe("a forward", () => {
     expect((await statusOf("api")).traffic).toMatchObject({ held: HOLD_MAX, refused: 1 });
   });
 
+  test("counts clients for whom there is no room, and logs them now and then", async () => {
+    await readyForward();
+    for (let client = 0; client < 100; client++) world.net.refuse(8080, `no room for ${client}`);
+    expect(await statusOf("api")).toMatchObject({
+      state: "ready",
+      lastError: { message: "no room for 99" },
+      traffic: { refused: 100, connections: 0, held: 0 },
+    });
+    const logged = (): number => world.log.lines.filter((line) => line === "connection failed").length;
+    expect(logged()).toBe(1);
+    await world.clock.advance(10_000);
+    world.net.refuse(8080, "no room");
+    expect(logged()).toBe(2);
+  });
+
   test("tries a lost tunnel again, later each time, even when timers fire a little early", async () => {
     await readyForward();
     const tunnel = world.cluster.tunnelNow;

@@ -1,6 +1,7 @@
 import type { Endpoint, Reason } from "../../src/runtime/core/status.ts";
 import type {
   CarryEnd,
+  ClientEvents,
   Cluster,
   Connection,
   Deps,
@@ -107,16 +108,13 @@ export class FakeTunnel implements Tunnel {
 
 /** Ports that are bound, and a way to connect to them. */
 export class FakeNet implements Net {
-  readonly bound = new Map<number, (connection: Connection) => void>();
+  readonly bound = new Map<number, ClientEvents>();
   readonly taken = new Set<number>();
   /** Binding takes until the test says {@link goOn}. */
   slowly = false;
   readonly #binding: (() => void)[] = [];
 
-  async listen(
-    request: Parameters<Net["listen"]>[0],
-    onConnection: (c: Connection) => void,
-  ): Promise<Listener> {
+  async listen(request: Parameters<Net["listen"]>[0], clients: ClientEvents): Promise<Listener> {
     if (this.slowly) await new Promise<void>((resolve) => this.#binding.push(resolve));
     const port = request.port === 0 ? 40_000 + this.bound.size : request.port;
     if (this.taken.has(port) || this.bound.has(port)) {
@@ -125,7 +123,7 @@ export class FakeNet implements Net {
         `cannot bind localhost:${port} for forward "${request.label}": in use`,
       );
     }
-    this.bound.set(port, onConnection);
+    this.bound.set(port, clients);
     return {
       local: [{ address: "127.0.0.1", port }],
       [Symbol.asyncDispose]: async () => void this.bound.delete(port),
@@ -139,10 +137,19 @@ export class FakeNet implements Net {
 
   connect(port: number): FakeConnection {
     const connection = new FakeConnection();
-    const accept = this.bound.get(port);
-    if (!accept) throw new Error(`nobody listens on ${port}`);
-    accept(connection);
+    this.#listenerOn(port).onConnection(connection);
     return connection;
+  }
+
+  /** A client comes for whom there is no room. */
+  refuse(port: number, message: string): void {
+    this.#listenerOn(port).onRefused({ code: "TooManyConnections", kind: "local", message });
+  }
+
+  #listenerOn(port: number): ClientEvents {
+    const clients = this.bound.get(port);
+    if (!clients) throw new Error(`nobody listens on ${port}`);
+    return clients;
   }
 }
 

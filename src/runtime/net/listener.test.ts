@@ -3,6 +3,7 @@ import { connect, createServer } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
 import { FakeClock } from "../../../test/fakes/clock.ts";
 import { KfwdError } from "../../errors.ts";
+import type { Reason } from "../core/status.ts";
 import type { Connection, Listener } from "../deps.ts";
 import { localNet } from "./listener.ts";
 import { listeningInodes, startedAs } from "./portowner.ts";
@@ -19,9 +20,13 @@ async function listen(
   port: number,
   onConnection: (connection: Connection) => void = (c) => c.reset(),
 ): Promise<Listener> {
-  const listener = await net.listen({ bind, port, label: "web" }, onConnection);
+  const listener = await net.listen({ bind, port, label: "web" }, { onConnection, onRefused: never });
   opened.push(listener);
   return listener;
+}
+
+function never(): never {
+  throw new Error("nobody was to come");
 }
 
 /** Takes a port as another program would. */
@@ -61,6 +66,36 @@ describe("listening", () => {
     expect(count).toBe(2);
   });
 
+  test("a client for whom there is no room is reset at once, and its listener told why", async () => {
+    const full: Reason = { code: "TooManyConnections", kind: "local", message: "full" };
+    let refusal: Reason | undefined = full;
+    const cramped = localNet({ clock: new FakeClock(), nameOwner: async () => undefined }, () => refusal);
+    const told: Reason[] = [];
+    let taken = 0;
+    const listener = await cramped.listen(
+      { bind: ["127.0.0.1"], port: 0, label: "web" },
+      {
+        onConnection: (connection) => {
+          taken++;
+          connection.reset();
+        },
+        onRefused: (reason) => told.push(reason),
+      },
+    );
+    opened.push(listener);
+    const reset = async (): Promise<void> => {
+      const client = connect(listener.local[0]?.port ?? 0, "127.0.0.1");
+      const [error] = (await once(client, "error")) as [NodeJS.ErrnoException];
+      expect(error.code).toBe("ECONNRESET");
+    };
+    await reset();
+    await reset();
+    expect([taken, told]).toEqual([0, [full, full]]);
+    refusal = undefined;
+    await reset();
+    expect([taken, told.length]).toEqual([1, 2]);
+  });
+
   test("a disposed listener frees its port at once", async () => {
     const first = await listen(["localhost"], 0);
     const port = first.local[0]?.port ?? 0;
@@ -89,7 +124,8 @@ describe("listening", () => {
       nameOwner: async (pid) => `kfwd project "shop" (pid ${pid})`,
     });
     const port = await occupy("127.0.0.1");
-    const error = await errorOf(named.listen({ bind: ["127.0.0.1"], port, label: "web" }, () => {}));
+    const clients = { onConnection: never, onRefused: never };
+    const error = await errorOf(named.listen({ bind: ["127.0.0.1"], port, label: "web" }, clients));
     expect(error.message).toContain(`in use by kfwd project "shop"`);
   });
 

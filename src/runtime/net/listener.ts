@@ -2,10 +2,11 @@
 import { createServer, connect, type AddressInfo, type Server } from "node:net";
 import { errnoOf } from "../../errno.ts";
 import { KfwdError } from "../../errors.ts";
-import type { LocalAddress } from "../core/status.ts";
-import type { Clock, Connection, Listener, Net } from "../deps.ts";
+import type { LocalAddress, Reason } from "../core/status.ts";
+import type { ClientEvents, Clock, Listener, Net } from "../deps.ts";
 import { clientEnds, type ClientEnds } from "./clientend.ts";
 import { ClientConnection } from "./connection.ts";
+import { admission, descriptorLimit, type Admission } from "./descriptors.ts";
 import { portOwner, type PortOwner } from "./portowner.ts";
 
 /** With `local: auto` both families must agree on a port: how often to draw another when the second is taken. */
@@ -19,23 +20,23 @@ export interface NetDeps {
 }
 
 /** Real sockets of this machine. */
-export function localNet(deps: NetDeps): Net {
-  const local = { ...deps, clientEnds: clientEnds(deps.clock) };
-  return { listen: (request, onConnection) => listen(local, request, onConnection) };
+export function localNet(deps: NetDeps, admit: Admission = admission(descriptorLimit())): Net {
+  const local = { ...deps, admit, clientEnds: clientEnds(deps.clock) };
+  return { listen: (request, clients) => listen(local, request, clients) };
 }
 
 interface LocalDeps extends NetDeps {
+  readonly admit: Admission;
   readonly clientEnds: ClientEnds;
 }
 
 type Request = Parameters<Net["listen"]>[0];
-type OnConnection = (connection: Connection) => void;
 
-async function listen(deps: LocalDeps, request: Request, onConnection: OnConnection): Promise<Listener> {
+async function listen(deps: LocalDeps, request: Request, clients: ClientEvents): Promise<Listener> {
   const wanted = addresses(request.bind);
   for (let tries = 1; ; tries++) {
     try {
-      return await bindAll(deps, wanted, request.port, onConnection);
+      return await bindAll(deps, wanted, request.port, clients);
     } catch (thrown) {
       if (request.port === 0 && errnoOf(thrown) === "EADDRINUSE" && tries < AUTO_TRIES) continue;
       throw await explain(deps, request, thrown);
@@ -65,7 +66,7 @@ async function bindAll(
   deps: LocalDeps,
   wanted: readonly Wanted[],
   port: number,
-  onConnection: OnConnection,
+  clients: ClientEvents,
 ): Promise<Listener> {
   const servers: Server[] = [];
   const local: LocalAddress[] = [];
@@ -73,7 +74,7 @@ async function bindAll(
   try {
     for (const { address, optional } of wanted) {
       try {
-        const server = await bindOne(deps, address, local[0]?.port ?? port, onConnection);
+        const server = await bindOne(deps, address, local[0]?.port ?? port, clients);
         servers.push(server);
         local.push({ address, port: portOf(server) });
       } catch (thrown) {
@@ -93,20 +94,32 @@ async function bindOne(
   deps: LocalDeps,
   address: string,
   port: number,
-  onConnection: OnConnection,
+  clients: ClientEvents,
 ): Promise<Server> {
   if (process.platform !== "linux" && port !== 0) await refuseIfAnswered(address, port);
-  const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true }, (socket) =>
-    onConnection(new ClientConnection(socket, deps.clock, deps.clientEnds)),
-  );
+  const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true }, (socket) => {
+    const refusal = deps.admit(socket);
+    if (refusal === undefined) {
+      clients.onConnection(new ClientConnection(socket, deps.clock, deps.clientEnds));
+      return;
+    }
+    socket.on("error", () => {}); // it may have gone already
+    socket.resetAndDestroy();
+    clients.onRefused(refusal);
+  });
   return new Promise((resolve, reject) => {
     server.once("error", reject);
     server.listen({ host: address, port, ipv6Only: true }, () => {
       server.off("error", reject);
-      server.on("error", () => {}); // accept errors (EMFILE) end that client alone
+      server.on("error", (thrown) => clients.onRefused(notAccepted(thrown)));
       resolve(server);
     });
   });
+}
+
+function notAccepted(thrown: unknown): Reason {
+  const why = errnoOf(thrown) ?? "unknown reason";
+  return { code: "NotAccepted", kind: "local", message: `a connection could not be accepted: ${why}` };
 }
 
 /** macOS and Windows let 127.0.0.1:p be bound beside another program's *:p; only a connection tells. */
