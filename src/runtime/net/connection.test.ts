@@ -50,6 +50,8 @@ const lost: StreamEnd = {
 let server: Server;
 let clock: FakeClock;
 let client: Socket;
+/** Destroyed with the connection's own socket. */
+let accepted: Socket;
 let connection: ClientConnection;
 /** What a look at the client tells. */
 let clientEnd: ClientEnd;
@@ -61,9 +63,10 @@ beforeEach(async () => {
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as { port: number };
-  const accepted = once(server, "connection");
+  const accepting = once(server, "connection");
   client = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
-  const [socket] = (await accepted) as [Socket];
+  const [socket] = (await accepting) as [Socket];
+  accepted = socket;
   connection = new ClientConnection(socket, clock, async () => clientEnd);
 });
 
@@ -132,13 +135,67 @@ describe("a carried connection", () => {
     expect(stream.calls).toContain("end");
   });
 
-  test("passes the FIN of a client that is gone on at once, after all its bytes", async () => {
-    const { stream } = await carry();
-    clientEnd = "gone";
-    client.end("fire and forget");
-    await turnUntil(() => stream.calls.includes("end"));
-    expect(stream.sent.join("")).toBe("fire and forget");
-    expect(clock.pending).toBe(0);
+  describe("whose client is gone", () => {
+    /** The client is gone, and its socket let go of. */
+    async function abandoned(stream: FakeStream): Promise<void> {
+      clientEnd = "gone";
+      client.end("fire and forget");
+      await turnUntil(() => accepted.destroyed);
+      expect(stream.calls).not.toContain("abort");
+    }
+
+    test("passes the FIN on at once, after all its bytes, and ends with the stream", async () => {
+      const { stream, ended } = await carry();
+      await abandoned(stream);
+      expect(stream.calls).toContain("end");
+      expect(stream.sent.join("")).toBe("fire and forget");
+      expect(stream.handler.onData(Buffer.from("to nobody"))).toBe("taken");
+      stream.handler.onEnd();
+      stream.handler.onClose({ kind: "done" });
+      expect(await ended).toEqual({ end: { kind: "done" }, replayable: false });
+      expect([connection.traffic.bytesIn, connection.closed.aborted, clock.pending]).toEqual([0, true, 0]);
+    });
+
+    test("lets the pod go on that it had stopped", async () => {
+      const { stream } = await carry();
+      client.pause();
+      while (!stream.calls.includes("pause")) stream.handler.onData(Buffer.alloc(1 << 20));
+      await abandoned(stream);
+      expect(stream.calls.at(-1)).toBe("resume");
+    });
+
+    test("gives a pod up that goes on for half a minute", async () => {
+      const { stream, ended } = await carry();
+      await abandoned(stream);
+      await clock.advance(29_999);
+      expect(stream.calls).not.toContain("abort");
+      await clock.advance(1);
+      expect(stream.calls).toContain("abort");
+      expect(await ended).toEqual({ end: { kind: "done" }, replayable: false });
+    });
+
+    test("ends its stream when it is reset", async () => {
+      const { stream, ended } = await carry();
+      await abandoned(stream);
+      connection.reset();
+      expect(stream.calls).toContain("abort");
+      await ended;
+      expect(clock.pending).toBe(0);
+    });
+
+    test("may be replayed when the pod refused it", async () => {
+      const { stream, ended } = await carry();
+      await abandoned(stream);
+      stream.handler.onClose(refused);
+      expect(await ended).toEqual({ end: refused, replayable: true });
+      expect(connection.closed.aborted).toBe(false);
+      const second = await carry();
+      expect(second.stream.sent).toEqual(["fire and forget"]);
+      expect(second.stream.calls).toContain("end");
+      connection.reset();
+      expect(await second.ended).toEqual({ end: { kind: "done" }, replayable: false });
+      expect([connection.closed.aborted, clock.pending]).toEqual([true, 0]);
+    });
   });
 
   test("notices within half a second that a half-closed client has left", async () => {

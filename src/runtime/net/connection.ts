@@ -23,17 +23,23 @@ const LOOK_AGAIN_MS = 500;
 /** How long the client may take to close its side after the pod has closed and everything was delivered. */
 const CLOSE_LINGER_MS = 30_000;
 
+/** The same of the pod, after a client that is gone. */
+const LEFT_LINGER_MS = 30_000;
+
 /** Shared: bytes come in bursts, one connection to the cluster after the other. */
 const burst = new Burst();
 
 /** Why waits for a client end; made once, since an abort without a reason makes an error with a stack each time. */
 const CLIENT_LEFT = new Error("the client has left");
 
-/** Who has the client's bytes now. */
-type Stage =
-  | { readonly kind: "kept" }
-  | { readonly kind: "carried"; readonly stream: PodStream; readonly finish: (end: StreamEnd) => void }
-  | { readonly kind: "over" };
+/** Who has the client's bytes now. `left`: the client is gone, and the stream has what it sent to deliver yet. */
+type Stage = { readonly kind: "kept" | "over" } | Carried;
+
+interface Carried {
+  readonly kind: "carried" | "left";
+  readonly stream: PodStream;
+  readonly finish: (end: StreamEnd) => void;
+}
 
 /** Takes over a socket that was accepted with `allowHalfOpen` and `pauseOnConnect`. */
 export class ClientConnection implements Connection {
@@ -46,7 +52,7 @@ export class ClientConnection implements Connection {
   /** The client's first bytes, whole, until the pod answers; undefined from then on or when there were too many. */
   #kept: Buffer[] | undefined = [];
   #keptBytes = 0;
-  #clientEnd: "open" | "ended" = "open";
+  #clientEnd: "open" | "ended" | "gone" = "open";
   #finTimer: Disposable | undefined;
   #lastAnswerMs = 0;
 
@@ -78,20 +84,24 @@ export class ClientConnection implements Connection {
       stream.abort();
       return { end: { kind: "done" }, replayable: false };
     }
-    this.#stage = { kind: "carried", stream, finish };
-    this.#sendKept(stream);
+    const carried = { kind: "carried", stream, finish } as const;
+    this.#stage = carried;
+    this.#sendKept(carried);
     const end = await finished;
     return this.#afterCarry(end);
   }
 
   reset(): void {
+    if (this.#stage.kind === "left") this.#giveUp(this.#stage);
     burst.send(this.#write); // what came before the reset may be read before it
     this.#socket.resetAndDestroy();
+    if (this.#clientEnd === "gone") this.#closed.abort(CLIENT_LEFT); // which its socket has told already, to nobody
   }
 
   #handler(finish: (end: StreamEnd) => void): StreamHandler {
     return {
       onData: (chunk) => {
+        if (this.#stage.kind === "left") return "taken";
         this.#kept = undefined;
         this.#lastAnswerMs = this.#clock.now();
         this.#traffic.bytesIn += chunk.length;
@@ -114,10 +124,11 @@ export class ClientConnection implements Connection {
     return this.#socket.writableLength > 0 ? "kept" : "taken";
   };
 
-  #sendKept(stream: PodStream): void {
-    for (const chunk of this.#kept ?? []) stream.write(chunk, 0);
+  #sendKept(carried: Carried): void {
+    for (const chunk of this.#kept ?? []) carried.stream.write(chunk, 0);
     this.#traffic.bytesOut += this.#keptBytes;
-    if (this.#clientEnd === "ended") void this.#holdFin();
+    if (this.#clientEnd === "gone") this.#leave(carried);
+    else if (this.#clientEnd === "ended") void this.#holdFin();
     else this.#socket.resume();
   }
 
@@ -164,7 +175,11 @@ export class ClientConnection implements Connection {
       const end = await this.#clientEnds(client, here);
       if (this.#stage.kind !== "carried") return;
       const quietMs = this.#clock.now() - this.#lastAnswerMs;
-      if (end === "gone" || quietMs >= lingerMs) {
+      if (end === "gone") {
+        this.#leave(this.#stage);
+        return;
+      }
+      if (quietMs >= lingerMs) {
         this.#stage.stream.end();
         return;
       }
@@ -173,22 +188,37 @@ export class ClientConnection implements Connection {
     }
   }
 
+  /** Nobody will read: the socket is let go at once, while the stream takes as long as the pod does. */
+  #leave({ stream, finish }: Carried): void {
+    const left = { kind: "left", stream, finish } as const;
+    this.#stage = left;
+    this.#clientEnd = "gone";
+    stream.end();
+    stream.resume();
+    this.#finTimer = this.#clock.timer(LEFT_LINGER_MS, () => this.#giveUp(left));
+    this.#socket.destroy();
+  }
+
+  #giveUp({ stream, finish }: Carried): void {
+    stream.abort();
+    finish({ kind: "done" });
+  }
+
   #pause(ms: number): Promise<void> {
     return new Promise((resolve) => (this.#finTimer = this.#clock.timer(ms, resolve)));
   }
 
   #onClientClosed(): void {
+    if (this.#clientEnd === "gone") return;
     this.#finTimer?.[Symbol.dispose]();
-    if (this.#stage.kind === "carried") {
-      this.#stage.stream.abort();
-      this.#stage.finish({ kind: "done" });
-    }
+    if (this.#stage.kind === "carried") this.#giveUp(this.#stage);
     this.#closed.abort(CLIENT_LEFT);
   }
 
   #afterCarry(end: StreamEnd): CarryEnd {
     this.#finTimer?.[Symbol.dispose]();
-    const here = !this.#closed.signal.aborted;
+    const left = this.#clientEnd === "gone";
+    const here = left || !this.#closed.signal.aborted;
     const untouched = this.#kept !== undefined;
     const replayable =
       here && untouched && (end.kind === "refused" || (end.kind === "lost" && this.#keptBytes === 0));
@@ -199,7 +229,8 @@ export class ClientConnection implements Connection {
     }
     this.#stage = { kind: "over" };
     this.#kept = undefined;
-    if (end.kind === "done" && here) this.#closeGently();
+    if (left) this.#closed.abort(CLIENT_LEFT);
+    else if (end.kind === "done" && here) this.#closeGently();
     return { end, replayable };
   }
 
