@@ -97,7 +97,7 @@ export class PodHost {
       app(socket, this.pod);
     });
     this.#servers.set(port, server);
-    server.listen(0, "127.0.0.1");
+    server.listen({ port: 0, host: "127.0.0.1", backlog: 0xffff });
     await once(server, "listening");
   }
 }

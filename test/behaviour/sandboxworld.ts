@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { apps } from "../puppets/app.mjs";
 import { Proxy } from "../rig/proxy.ts";
+import type { Apps } from "../../src/sandbox/apps.ts";
 import { Sandbox } from "../../src/sandbox/sandbox.ts";
 import {
   APP_PORTS,
@@ -18,6 +19,13 @@ import {
 /** How long a container takes to start unless a test says more: there is a time without pods. */
 const START_MS = 150;
 
+/** What all pods of a sandbox are like. */
+interface PodOptions {
+  readonly startMs?: number;
+  /** In place of those of test/puppets/app.mjs, by port. */
+  readonly others?: Apps;
+}
+
 /** The sandbox cluster of src/sandbox, in the process of the tests. */
 export class SandboxWorld implements World {
   readonly sandbox: Sandbox;
@@ -25,18 +33,20 @@ export class SandboxWorld implements World {
   readonly nobody = "nobody";
   readonly #folder: string;
   readonly #startMs: number;
+  readonly #apps: Apps;
   readonly #proxies: Proxy[] = [];
   #namespaces = 0;
 
-  private constructor(sandbox: Sandbox, folder: string, startMs: number) {
+  private constructor(sandbox: Sandbox, folder: string, { startMs, others }: Required<PodOptions>) {
     this.sandbox = sandbox;
     this.#folder = folder;
     this.#startMs = startMs;
+    this.#apps = { ...apps, ...others };
   }
 
-  static async start({ startMs = START_MS }: { readonly startMs?: number } = {}): Promise<SandboxWorld> {
+  static async start({ startMs = START_MS, others = {} }: PodOptions = {}): Promise<SandboxWorld> {
     const folder = await mkdtemp(join(tmpdir(), "kfwd-sandbox-"));
-    const world = new SandboxWorld(await Sandbox.start(), folder, startMs);
+    const world = new SandboxWorld(await Sandbox.start(), folder, { startMs, others });
     world.sandbox.setUser("viewer", [{ verbs: ["get", "list", "watch"], resources: ["*"] }]);
     for (const user of ["admin", "nobody", "viewer"]) {
       await world.sandbox.writeKubeconfig(world.#path(user), user);
@@ -201,7 +211,7 @@ export class SandboxWorld implements World {
       name,
       replicas,
       labels: { app: name },
-      app: apps,
+      app: this.#apps,
       ports: [{ name: "http", port: httpPort }, ...others.map((port) => ({ port }))],
       startMs: this.#startMs,
       ...(lingerMs === undefined ? {} : { stopMs: lingerMs }),

@@ -79,6 +79,8 @@ export interface StartOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Comes on standard input, which is empty otherwise. */
   readonly stdin?: string;
+  /** Messages can be sent to it. */
+  readonly channel?: "ipc";
 }
 
 /**
@@ -140,12 +142,12 @@ export class Project implements AsyncDisposable {
   exec(
     command: string,
     args: readonly string[],
-    { cwd = this.folder, env = {}, stdin }: StartOptions = {},
+    { cwd = this.folder, env = {}, stdin, channel }: StartOptions = {},
   ): Running {
     const child = spawn(command, args, {
       cwd,
       env: { ...this.env, ...env },
-      stdio: [stdin === undefined ? "ignore" : "pipe", "pipe", "pipe"],
+      stdio: [stdin === undefined ? "ignore" : "pipe", "pipe", "pipe", ...(channel ? [channel] : [])],
     });
     child.stdin?.end(stdin);
     const running = new Running(child);

@@ -12,6 +12,12 @@ import { portOwner, type PortOwner } from "./portowner.ts";
 /** With `local: auto` both families must agree on a port: how often to draw another when the second is taken. */
 const AUTO_TRIES = 20;
 
+/**
+ * Clients that may wait to be accepted; the system takes it for as many as it allows (Linux: `net.core.somaxconn`). One
+ * too many believes itself connected, and is told nothing until it sends.
+ */
+const BACKLOG = 0xffff;
+
 /** What the local side needs. */
 export interface NetDeps {
   readonly clock: Clock;
@@ -109,7 +115,7 @@ async function bindOne(
   });
   return new Promise((resolve, reject) => {
     server.once("error", reject);
-    server.listen({ host: address, port, ipv6Only: true }, () => {
+    server.listen({ host: address, port, ipv6Only: true, backlog: BACKLOG }, () => {
       server.off("error", reject);
       server.on("error", (thrown) => clients.onRefused(notAccepted(thrown)));
       resolve(server);
