@@ -94,10 +94,10 @@ export const apps = {
       socket.write("half an ans", () => setTimeout(() => socket.resetAndDestroy(), 50));
     });
   },
-  /** Sends 40 MiB to whoever asks, as fast as it is read. */
+  /** Sends as many MiB as it is asked for, else 40, as fast as they are read. */
   7005(socket) {
-    socket.once("data", () => {
-      let left = 640;
+    socket.once("data", (asked) => {
+      let left = 16 * (Number(asked) || 40);
       const send = () => {
         while (left-- > 0) if (!socket.write(PATTERN)) return;
         socket.end();
