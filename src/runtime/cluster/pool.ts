@@ -236,7 +236,7 @@ export class Pool {
     for (const waiting of this.#waiting) {
       // There are as many connections as there can be: fewer than there may be, but one to share.
       const connection = this.#best((one) => !one.stalled);
-      if (connection) waiting.resolve(connection.open(waiting.port, waiting.handler));
+      if (connection) waiting.resolve(connection.open(waiting.port, waiting.handler, waiting.signal));
       else waiting.reject(error);
     }
     if (this.#usable || this.#abort.signal.aborted) return;
