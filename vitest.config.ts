@@ -3,15 +3,18 @@ import { defineConfig } from "vitest/config";
 /** Unit tests stand beside their source; the others drive the built CLI as real processes. */
 export default defineConfig({
   test: {
-    maxWorkers: "100%", // much of the time goes by in waiting for processes
+    maxWorkers: "100%",
     projects: [
-      { test: { name: "unit", include: ["src/**/*.test.ts", "test/bench/**/*.test.ts"], testTimeout: 10_000 } },
+      {
+        test: { name: "unit", include: ["src/**/*.test.ts", "test/bench/**/*.test.ts"], testTimeout: 10_000 },
+      },
       {
         test: {
           name: "integration",
           include: ["test/integration/**/*.test.ts"],
           testTimeout: 60_000,
           hookTimeout: 60_000,
+          maxWorkers: 3, // most of the time goes by in waiting for processes
         },
       },
       {
@@ -20,7 +23,7 @@ export default defineConfig({
           include: ["test/e2e/**/*.test.ts"],
           testTimeout: 180_000,
           hookTimeout: 180_000,
-          maxWorkers: 2, // more pods at once than a small cluster has room for
+          maxWorkers: 3, // and here for pods
         },
       },
     ],

@@ -31,7 +31,7 @@ describe.concurrent("every byte arrives, once and in order, in both directions a
     const port = (await portsOf(project))("talk");
 
     const two = [
-      { seed: 1, up: 16 * MIB, down: 16 * MIB, restMs: 1_500 }, // more than the kernel holds meanwhile
+      { seed: 1, up: 10 * MIB, down: 10 * MIB, restMs: 1_500 }, // more than the kernel holds meanwhile
       { seed: 11, up: 4 * MIB - 1, down: 64 * 1024 + 1 },
     ];
     const fifty = talksOf(1_000, 50);

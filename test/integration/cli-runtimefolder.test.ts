@@ -13,7 +13,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { SandboxWorld } from "../behaviour/sandboxworld.ts";
 import { projectOf } from "../behaviour/stage.ts";
 import type { Project } from "../rig/project.ts";
@@ -128,7 +128,7 @@ describe.concurrent("a runtime folder", () => {
         expect(stderr).toMatch(
           /^error: cannot write "\S+\/lock": the disk is full\nhint: .*KFWD_RUNTIME_DIR\n$/,
         );
-        expect(project.processes()).toEqual([]);
+        await vi.waitFor(() => expect(project.processes()).toEqual([]), { timeout: 5_000 }); // it has just said why
         expect(readdirSync(run)).toEqual(["filler"]);
       }
       rmSync(join(run, "filler"));

@@ -4,11 +4,11 @@ import { SandboxWorld } from "../behaviour/sandboxworld.ts";
 import { HEAP_GROWTH_MAX_BYTES, Multitude, sockets, type Outcome } from "../limits/multitude.ts";
 
 /** Less than test/limits/run.ts takes, which has the time. */
-const AT_ONCE = 500;
-const IN_TURN = 2_000;
+const AT_ONCE = 300;
+const IN_TURN = 500;
 
 /** More than Node lets wait to be accepted by itself, and less than Linux does. */
-const BURST = 1_500;
+const BURST = 700;
 const SOMAXCONN = "/proc/sys/net/core/somaxconn";
 
 describe.runIf(process.platform === "linux")("of many clients", () => {
