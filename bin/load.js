@@ -15,8 +15,11 @@ const CHECKSUM_BYTES = 32;
 /** Runs `dist/<name>.cjs`, and every bundle that it requires, and returns its exports. */
 module.exports = function load(name) {
   if (process.env.NODE_DISABLE_COMPILE_CACHE) return requireBundle(name);
-  if (Module.enableCompileCache) Module.enableCompileCache();
-  else cacheBundles();
+  const folder = cacheFolder();
+  if (folder === undefined) return requireBundle(name);
+  // Left to itself Node would take a folder that all users of the machine can see.
+  if (Module.enableCompileCache) Module.enableCompileCache(process.env.NODE_COMPILE_CACHE || folder);
+  else cacheBundles(folder);
   return requireBundle(name);
 };
 
@@ -24,11 +27,10 @@ function requireBundle(name) {
   return require(path.join(__dirname, "..", "dist", `${name}.cjs`));
 }
 
-function cacheBundles() {
-  const folder = cacheFolder();
+function cacheBundles(folder) {
   const plain = Module._extensions[".cjs"] || Module._extensions[".js"];
   Module._extensions[".cjs"] = (module, filename) => {
-    if (folder === undefined || path.dirname(filename) !== path.join(__dirname, "..", "dist")) {
+    if (path.dirname(filename) !== path.join(__dirname, "..", "dist")) {
       plain(module, filename);
       return;
     }
