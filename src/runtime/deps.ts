@@ -2,7 +2,7 @@
  * The seams: what the supervisor needs of the world, as interfaces. Adapters in cluster/, net/ and daemon/
  * implement them, a composition root joins them, tests put fakes in their place.
  */
-import type { ForwardSpec, RemotePort, Target } from "../schema/spec.ts";
+import type { ForwardSpec, RelaySpec, RemotePort, Target } from "../schema/spec.ts";
 import type { Endpoint, LocalAddress, Reason, StatusReport, SupervisorEvent } from "./core/status.ts";
 
 /** Time. Everything that waits or stamps takes it as an argument; only clock.ts reads the real one. */
@@ -112,6 +112,67 @@ export interface PodStream {
   resume(): void;
 }
 
+/** The relay pods of a project. Disposing deletes them. */
+export interface Relays extends AsyncDisposable {
+  /**
+   * The way through the relay pod of the place's namespace (or the one that `spec` names), made if there is none; all
+   * forwards of the project share it. `events` are called after `relay` returned.
+   */
+  relay(place: Place, spec: RelaySpec, events: RelayEvents): Relay;
+}
+
+/** How a {@link Relay} fares. */
+export interface RelayEvents extends TunnelEvents {
+  /** What has become of the pod, whenever that changes. */
+  onPod(pod: RelayPod): void;
+}
+
+/** The relay pod as `status` shows it. */
+export interface RelayPod {
+  /** Null until it is created. */
+  readonly name: string | null;
+  readonly namespace: string;
+  readonly uid: string | null;
+  readonly state: "creating" | "starting" | "running" | "waiting" | "gone";
+  /** Why it does not run: the words of the cluster. */
+  readonly reason: Reason | null;
+}
+
+/** Where the relay sends to: an address or a name that its pod can resolve, and a port. */
+export interface RelayTarget {
+  readonly host: string;
+  readonly port: number;
+}
+
+/**
+ * The way through a relay pod. It lives on while the pod or the tunnel to it is replaced; what was under way is told its
+ * end. Disposing lets go of this forward's share; the pod is deleted with the last one.
+ */
+export interface Relay extends AsyncDisposable {
+  /** Tries again after `onLost`. */
+  retry(): void;
+  /** A flow of datagrams to one target. The relay's socket for it is made with the first datagram. */
+  flow(target: RelayTarget, handler: FlowHandler): Flow;
+  /** As {@link Tunnel.open}, but of a connection that the relay makes. */
+  open(target: RelayTarget, handler: StreamHandler, signal: AbortSignal): Promise<PodStream>;
+}
+
+/** One client's datagrams through the relay. Disposing ends it on both sides; the handler is not called any more. */
+export interface Flow extends Disposable {
+  /** Takes the datagram as it is; memory is lent for the call. False: there was no room for it, or no tunnel. */
+  send(datagram: Buffer): boolean;
+}
+
+/** What comes back on a {@link Flow}. */
+export interface FlowHandler {
+  /** A view of memory that is read into again. */
+  onDatagram(datagram: Buffer): void;
+  /** The relay has dropped or could not send so many more of this flow, and why. */
+  onDropped(count: number, why: "full" | "refused" | "tooLarge" | "unresolved"): void;
+  /** The last call: the relay knows nothing of this flow any more; the next datagram needs a new one. */
+  onEnd(): void;
+}
+
 /** How a stream's bytes and end reach its owner. */
 export interface StreamHandler {
   /** Bytes from the pod: a view of memory that is read into again, unless it answers `kept`. */
@@ -148,6 +209,28 @@ export interface Net {
     request: { readonly bind: readonly string[]; readonly port: number; readonly label: string },
     clients: ClientEvents,
   ): Promise<Listener>;
+}
+
+/** Local sockets for datagrams. */
+export interface UdpNet {
+  /** As {@link Net.listen}, for datagrams. */
+  listen(
+    request: { readonly bind: readonly string[]; readonly port: number; readonly label: string },
+    onDatagram: (datagram: Buffer, client: UdpClient) => void,
+  ): Promise<UdpListener>;
+}
+
+/** Who sent a datagram; equal keys mean the same client at the same local address. */
+export interface UdpClient {
+  readonly key: string;
+  /** Answers it from the address that it wrote to; memory is lent until the call returns. Failures are counted. */
+  send(datagram: Buffer): void;
+}
+
+/** Bound UDP sockets. */
+export interface UdpListener extends Listener {
+  /** Datagrams that the system or this process had no room for, and answers that could not be sent. */
+  readonly drops: { readonly received: number; readonly sent: number };
 }
 
 /** Who comes to a {@link Listener}. */

@@ -66,6 +66,10 @@ function wantedOf(request: FollowRequest, snapshot: Snapshot): Wanted | { readon
       );
       return { pods: select(snapshot, requirements), port: remotePort?.port, noPods };
     }
+    case "host":
+      return {
+        reason: missing("HostTarget", `"${target.name}" is not in the cluster: only a relay reaches it`),
+      };
     case "deploy":
     case "sts":
     case "ds":

@@ -47,13 +47,31 @@ function change(now: Running | undefined, spec: ForwardSpec): Change {
   return { action: "keep", name };
 }
 
-/** What a forward does, as text to compare: where it listens and where it leads. */
+/** What is only said about a forward, or asked by commands that read the file themselves. */
+const WORDS = ["description", "required", "source", "url", "env", "hosts", "labels"] as const;
+
+/** What a forward does, as text to compare: where it listens, where it leads, and how it behaves on the way. */
 function meaning(spec: ForwardSpec): string {
-  const { target, remotePort, protocol, local, bind, context, namespace, kubeconfig } = spec;
-  return JSON.stringify([target, remotePort, protocol, local, bind, context, namespace, kubeconfig]);
+  return canonical(
+    Object.entries(spec)
+      .filter(([field]) => !WORDS.some((word) => word === field))
+      .sort(byName),
+  );
 }
 
-/** What is only said about it. */
 function words(spec: ForwardSpec): string {
-  return JSON.stringify([spec.description, spec.required, spec.source]);
+  return canonical(WORDS.map((field) => spec[field]));
+}
+
+/** JSON with the keys of every map in one order. */
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_key, part: unknown) =>
+    typeof part === "object" && part !== null && !Array.isArray(part)
+      ? Object.fromEntries(Object.entries(part).sort(byName))
+      : part,
+  );
+}
+
+function byName([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number {
+  return a < b ? -1 : 1;
 }

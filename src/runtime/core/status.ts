@@ -39,6 +39,8 @@ export interface Endpoint {
   readonly namespace: string;
   readonly pod: string;
   readonly podUid: string;
+  /** Its address in the cluster, once it has one: where a relay sends to. */
+  readonly podIp?: string;
   /** Port inside the pod, 1 to 65535. */
   readonly port: number;
 }

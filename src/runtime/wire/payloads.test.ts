@@ -105,7 +105,7 @@ describe("what a supervisor is asked", () => {
   });
 
   test.each([
-    { name: "a field it does not know", forward: { ...spec, via: "relay" } },
+    { name: "a field it does not know", forward: { ...spec, carriedBy: "pigeon" } },
     { name: "a target it does not know", forward: { ...spec, target: { kind: "host", host: "db" } } },
     { name: "a field too few", forward: { ...spec, bind: undefined } },
   ])("a forward with $name is refused, not half understood", ({ forward }) => {

@@ -7,7 +7,15 @@
  */
 import * as z from "zod/mini";
 import type { ErrorRecord } from "../../errors.ts";
-import type { ForwardSpec, RemotePort, SourcePosition, Target } from "../../schema/spec.ts";
+import type {
+  ForwardSpec,
+  ProbeSpec,
+  RelaySpec,
+  RemotePort,
+  RetrySpec,
+  SourcePosition,
+  Target,
+} from "../../schema/spec.ts";
 import type {
   FailureKind,
   ForwardStatus,
@@ -47,6 +55,7 @@ const target = agree<Target>()(
       name: z.string(),
     }),
     z.strictObject({ kind: z.literal("selector"), selector: z.string() }),
+    z.strictObject({ kind: z.literal("host"), name: z.string() }),
   ]),
 );
 
@@ -56,6 +65,37 @@ const remotePort = agree<RemotePort>()(
 
 const sourcePosition = agree<SourcePosition>()(
   z.strictObject({ file: z.string(), line: z.number(), column: z.number() }),
+);
+
+const words = z.record(z.string(), z.string());
+
+const probe = agree<ProbeSpec>()(
+  z.strictObject({
+    type: z.enum(["none", "tunnel", "tcp", "http"]),
+    path: z.string(),
+    status: z.tuple([z.number(), z.number()]),
+    intervalMs: count,
+    timeoutMs: count,
+    failures: count,
+  }),
+);
+
+const retry = agree<RetrySpec>()(z.strictObject({ initialMs: count, maxMs: count, resetAfterMs: count }));
+
+const relay = agree<RelaySpec>()(
+  z.strictObject({
+    image: z.exactOptional(z.string()),
+    imagePullSecrets: z.exactOptional(z.array(z.string())),
+    namespace: z.exactOptional(z.string()),
+    serviceAccount: z.exactOptional(z.string()),
+    resources: z.exactOptional(
+      z.strictObject({ requests: z.exactOptional(words), limits: z.exactOptional(words) }),
+    ),
+    nodeSelector: z.exactOptional(words),
+    tolerations: z.exactOptional(z.array(z.record(z.string(), z.union([z.string(), z.number()])))),
+    labels: z.exactOptional(words),
+    annotations: z.exactOptional(words),
+  }),
 );
 
 const forwardSpec = agree<ForwardSpec>()(
@@ -71,6 +111,20 @@ const forwardSpec = agree<ForwardSpec>()(
     namespace: z.exactOptional(z.string()),
     kubeconfig: z.exactOptional(z.string()),
     required: z.boolean(),
+    localRange: z.exactOptional(z.strictObject({ first: port, last: port })),
+    via: z.exactOptional(z.literal("relay")),
+    whenUnavailable: z.exactOptional(z.literal("refuse")),
+    holdMs: z.exactOptional(count),
+    retry: z.exactOptional(retry),
+    probe: z.exactOptional(probe),
+    pick: z.exactOptional(z.enum(["newest", "random"])),
+    followContext: z.exactOptional(z.literal(true)),
+    protect: z.exactOptional(z.array(z.string())),
+    url: z.exactOptional(z.string()),
+    env: z.exactOptional(words),
+    hosts: z.exactOptional(z.array(z.string())),
+    labels: z.exactOptional(words),
+    relay: z.exactOptional(relay),
     source: sourcePosition,
   }),
 );
