@@ -11,6 +11,9 @@ const VERDICT_MS = 1_000;
 /** Longest error text kept. */
 const ERROR_TEXT_MAX_BYTES = 4 * 1024;
 
+/** Of all streams: each their own would be the largest part of many. */
+const NO_TEXT = Buffer.alloc(0);
+
 /** What a stream needs of the connection that carries it. */
 export interface Carrier {
   readonly pod: string;
@@ -43,7 +46,7 @@ export class SpdyStream implements PodStream {
   #stage: Stage = "open";
   #receivedBytes = 0;
   #fin: "due" | "sent" = "due";
-  #errorText = Buffer.alloc(0);
+  #errorText = NO_TEXT;
   #errorStream: "open" | "ended" = "open";
   #verdict: Disposable | undefined;
 

@@ -36,8 +36,8 @@ export function readInto(accepted: Socket, take: TakeChunk, platform = process.p
     },
   };
   Reflect.set(accepted, "_handle", null);
-  const socket = new Socket(Object.assign({ allowHalfOpen: true, pauseOnCreate: true, onread }, { handle }));
-  return socket.once("close", () => accepted.destroy()); // its server counts it until then
+  accepted.destroy(); // an empty shell now
+  return new Socket(Object.assign({ allowHalfOpen: true, pauseOnCreate: true, onread }, { handle }));
 }
 
 function isStreamHandle(handle: unknown): boolean {

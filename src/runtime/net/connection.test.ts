@@ -51,7 +51,8 @@ let server: Server;
 let clock: FakeClock;
 let client: Socket;
 /** Destroyed with the connection's own socket. */
-let accepted: Socket;
+/** Of the accepted socket, whoever reads from it. */
+let handle: { readonly fd: number };
 let connection: ClientConnection;
 /** What a look at the client tells. */
 let clientEnd: ClientEnd;
@@ -66,7 +67,7 @@ beforeEach(async () => {
   const accepting = once(server, "connection");
   client = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
   const [socket] = (await accepting) as [Socket];
-  accepted = socket;
+  handle = Reflect.get(socket, "_handle");
   connection = new ClientConnection(socket, clock, async () => clientEnd);
 });
 
@@ -140,7 +141,7 @@ describe("a carried connection", () => {
     async function abandoned(stream: FakeStream): Promise<void> {
       clientEnd = "gone";
       client.end("fire and forget");
-      await turnUntil(() => accepted.destroyed);
+      await turnUntil(() => handle.fd < 0);
       expect(stream.calls).not.toContain("abort");
     }
 
