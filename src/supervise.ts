@@ -46,7 +46,7 @@ export async function supervise(
   const world = { clock, random: Math.random, log };
   const api = new KubeApi({ ...world, env: process.env, home: facts.home, version: VERSION });
   const cluster = new KubeCluster(api, clock);
-  const net = localNet({ clock, nameOwner: portHolder(request.runtimeFolder, uid) });
+  const net = localNet({ clock, knownOwner: portHolder(request.runtimeFolder, uid) });
   const startedAt = new Date().toISOString();
   const supervisor = new Supervisor(
     { ...world, cluster, net },

@@ -89,11 +89,18 @@ async function stopAll(around: Surroundings, project: Project, state: LockState)
       return done(around, [], `nothing is running for project ${project.shownAs}`);
     case "stopped":
     case "signalled":
-      return done(around, stopped, `${stoppedText(stopped.length)} (${took})`);
+      return done(
+        around,
+        stopped,
+        `${stopped.length > 0 ? stoppedText(stopped.length) : NONE_RAN} (${took})`,
+      );
     case "reaped":
       return done(around, [], `nothing was running any more; removed the lock of pid ${ended.record.pid}`);
   }
 }
+
+/** A supervisor whose forwards had all failed. */
+const NONE_RAN = "the supervisor has ended; none of its forwards ran";
 
 /** On a terminal says what is waited for. */
 function watched<T>({ world, out }: Surroundings, title: string, stopping: Promise<T>): Promise<T> {

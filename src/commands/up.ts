@@ -26,6 +26,9 @@ const WAIT_TIMEOUT = "60s";
 
 export async function up(world: World, wanted: readonly string[], flags: UpFlags): Promise<number> {
   const out = new Output(world, flags);
+  if (flags.waitTimeout !== undefined && flags.wait !== true) {
+    throw new KfwdError("USAGE", "--wait-timeout says how long --wait waits", { hint: "add --wait" });
+  }
   const detached = flags.detach === true || flags.wait === true;
   const waitMs = parseDuration(flags.waitTimeout ?? WAIT_TIMEOUT, "--wait-timeout");
   const drainMs = parseDuration(flags.timeout ?? "5s", "--timeout");

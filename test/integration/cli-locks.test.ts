@@ -125,7 +125,7 @@ describe.concurrent("a lock", () => {
           status: 3,
           stderr:
             `error: cannot end the supervisor of project "shop": nothing proves that pid ${pid} is it\n` +
-            `hint: end process ${pid} if it is kfwd, otherwise remove the lock: rm "${lock}"\n`,
+            `hint: end process ${pid} if it is kfwd, otherwise remove the lock: rm ${lock}\n`,
         });
       }
       expect(existsSync(lock)).toBe(true);

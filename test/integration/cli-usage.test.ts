@@ -44,6 +44,7 @@ const WRONG: readonly (readonly [args: readonly string[], message: string, hint:
     'cannot read the duration "5x" of --wait-timeout',
     "--wait-timeout 60s",
   ],
+  [["up", "-d", "--wait-timeout", "5s"], "--wait-timeout says how long --wait waits", "add --wait"],
   [["up", "-t", "-5"], 'cannot read the duration "-5" of --timeout', "--timeout 60s"],
   [["down", "-t", "9999h"], 'the duration "9999h" of --timeout is longer than 24 days', "--timeout 60s"],
   [["demo", "now"], 'too many arguments for "kfwd demo"', "kfwd help demo"],

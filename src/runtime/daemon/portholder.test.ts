@@ -13,5 +13,7 @@ test.each([
   mkdirSync(projectIn(runtime, "aaaaaaaaaaaaaaaa").folder); // one that does not run
   mkdirSync(projectIn(runtime).folder);
   writeFileSync(projectIn(runtime).lock, encodeLock(recordOf({ pid: 77 })));
-  expect(await portHolder(runtime, uid)(pid, port)).toBe(wanted);
+  expect(await portHolder(runtime, uid)(pid, port)).toEqual(
+    wanted && { name: wanted, remedy: "`kfwd down -p shop`" },
+  );
 });

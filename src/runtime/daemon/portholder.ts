@@ -1,19 +1,24 @@
 /** Which kfwd project holds a local port, so that a taken port can be explained by name. */
+import { shellWord } from "../../shellword.ts";
 import { listProjects } from "./projectfiles.ts";
 import { readLock } from "./readlock.ts";
 
-/** `kfwd project "billing" (forward "pg", pid 4312)`, or undefined when the process is no supervisor of this user. */
+/** Tells of a supervisor of this user what it is and how it is stopped; of any other process nothing. */
 export function portHolder(
   runtimeFolder: string,
   uid: number | undefined,
-): (pid: number, port: number) => Promise<string | undefined> {
+): (pid: number, port: number) => Promise<{ readonly name: string; readonly remedy: string } | undefined> {
   return async (pid, port) => {
     for (const files of listProjects(runtimeFolder)) {
       const reading = readLock(files.lock, uid);
       if (reading.kind !== "value" || reading.value.pid !== pid) continue;
       const forward = reading.value.forwards.find((one) => one.port === port);
       const which = forward === undefined ? "" : `forward "${forward.name}", `;
-      return `kfwd project "${reading.value.project}" (${which}pid ${pid})`;
+      const { project } = reading.value;
+      return {
+        name: `kfwd project "${project}" (${which}pid ${pid})`,
+        remedy: `\`kfwd down -p ${shellWord(project)}\``,
+      };
     }
     return undefined;
   };

@@ -1,5 +1,6 @@
 /** Ends a project's supervisor: by asking, then by signals to a proven process, and never by a guess. */
 import { KfwdError } from "../../errors.ts";
+import { shellWord } from "../../shellword.ts";
 import type { LockRecord } from "../wire/lockrecord.ts";
 import { connectControl } from "./controlclient.ts";
 import { isStopped, sameProcess, signalProcess } from "./identity.ts";
@@ -160,7 +161,9 @@ function unproven(files: ProjectFiles, record: LockRecord): KfwdError {
   return new KfwdError(
     "OWNER_UNPROVEN",
     `cannot end the supervisor of project "${record.project}": nothing proves that pid ${record.pid} is it`,
-    { hint: `end process ${record.pid} if it is kfwd, otherwise remove the lock: rm "${files.lock}"` },
+    {
+      hint: `end process ${record.pid} if it is kfwd, otherwise remove the lock: rm ${shellWord(files.lock)}`,
+    },
   );
 }
 

@@ -9,7 +9,7 @@ import { localNet } from "./listener.ts";
 import { listeningInodes, startedAs } from "./portowner.ts";
 
 const opened: AsyncDisposable[] = [];
-const net = localNet({ clock: new FakeClock(), nameOwner: async () => undefined });
+const net = localNet({ clock: new FakeClock(), knownOwner: async () => undefined });
 
 afterEach(async () => {
   for (const resource of opened.splice(0)) await resource[Symbol.asyncDispose]();
@@ -69,7 +69,7 @@ describe("listening", () => {
   test("a client for whom there is no room is reset at once, and its listener told why", async () => {
     const full: Reason = { code: "TooManyConnections", kind: "local", message: "full" };
     let refusal: Reason | undefined = full;
-    const cramped = localNet({ clock: new FakeClock(), nameOwner: async () => undefined }, () => refusal);
+    const cramped = localNet({ clock: new FakeClock(), knownOwner: async () => undefined }, () => refusal);
     const told: Reason[] = [];
     let taken = 0;
     const listener = await cramped.listen(
@@ -118,15 +118,19 @@ describe("listening", () => {
     expect(await occupy("127.0.0.1", port)).toBe(port);
   });
 
-  test("asks for a better name of the owner", async () => {
+  test("asks for more about the owner", async () => {
     const named = localNet({
       clock: new FakeClock(),
-      nameOwner: async (pid) => `kfwd project "shop" (pid ${pid})`,
+      knownOwner: async (pid) => ({
+        name: `kfwd project "shop" (pid ${pid})`,
+        remedy: "`kfwd down -p shop`",
+      }),
     });
     const port = await occupy("127.0.0.1");
     const clients = { onConnection: never, onRefused: never };
     const error = await errorOf(named.listen({ bind: ["127.0.0.1"], port, label: "web" }, clients));
     expect(error.message).toContain(`in use by kfwd project "shop"`);
+    expect(error.hint).toBe('`kfwd down -p shop`, or set another `local:` for "web"');
   });
 
   test("an address of another machine is refused in words", async () => {

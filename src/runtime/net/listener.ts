@@ -1,5 +1,5 @@
 /** Binds local ports and hands out the clients that come. */
-import { createServer, connect, type AddressInfo, type Server } from "node:net";
+import { createServer, connect, isIPv6, type AddressInfo, type Server } from "node:net";
 import { errnoOf } from "../../errno.ts";
 import { KfwdError } from "../../errors.ts";
 import type { LocalAddress, Reason } from "../core/status.ts";
@@ -21,8 +21,14 @@ const BACKLOG = 0xffff;
 /** What the local side needs. */
 export interface NetDeps {
   readonly clock: Clock;
-  /** A better name for the process that holds a port, if the caller knows it: another kfwd project, say. */
-  readonly nameOwner: (pid: number, port: number) => Promise<string | undefined>;
+  /** More about the process that holds a port, if the caller knows it: another kfwd project, say. */
+  readonly knownOwner: (pid: number, port: number) => Promise<KnownOwner | undefined>;
+}
+
+/** Somebody who holds a port, in words, and the command that makes them let go of it. */
+export interface KnownOwner {
+  readonly name: string;
+  readonly remedy: string;
 }
 
 /** Real sockets of this machine. */
@@ -157,15 +163,14 @@ function isMissingFamily(thrown: unknown): boolean {
 }
 
 async function explain(deps: NetDeps, request: Request, thrown: unknown): Promise<KfwdError> {
-  const where = `${request.bind.join(", ")}:${request.port}`;
+  const where = request.bind.map((name) => `${isIPv6(name) ? `[${name}]` : name}:${request.port}`).join(", ");
   const cannot = `cannot bind ${where} for forward "${request.label}"`;
   const errno = errnoOf(thrown);
   if (errno === "EADDRINUSE") {
     const owner = await portOwner(request.port);
-    const name = owner
-      ? ((await deps.nameOwner(owner.pid, request.port)) ?? describe(owner))
-      : "another program";
-    const hint = `stop it, or set another \`local:\` for "${request.label}"`;
+    const known = owner && (await deps.knownOwner(owner.pid, request.port));
+    const name = known?.name ?? (owner ? describe(owner) : "another program");
+    const hint = `${known?.remedy ?? "stop it"}, or set another \`local:\` for "${request.label}"`;
     return new KfwdError("PORT_BUSY", `${cannot}: it is in use by ${name}`, { cause: thrown, hint });
   }
   if (errno === "EACCES" && request.port < 1024) {
