@@ -1,12 +1,13 @@
 /** One running forward: acts out what core/forward.ts decides, and carries the connections of its listener. */
 import type { ForwardSpec } from "../schema/spec.ts";
 import { KfwdError } from "../errors.ts";
-import { describeForward, targetText } from "./core/describe.ts";
-import { DEFAULT_POLICY, begin, step, wakeAt } from "./core/forward.ts";
+import { describeForward, stageOf, targetText } from "./core/describe.ts";
+import { begin, policyOf, step, wakeAt } from "./core/forward.ts";
 import type { ForwardEffect, ForwardEvent, ForwardState, Step } from "./core/forward.ts";
 import type { Endpoint, ForwardStatus, LocalAddress, Reason } from "./core/status.ts";
 import type { Connection, Deps, Listener, Place } from "./deps.ts";
 import { Gate } from "./gate.ts";
+import { Prober } from "./prober.ts";
 import { HOLD_MAX, HOLD_MS, serve, type Way } from "./serve.ts";
 
 /** How long a line in the log stands for all clients that there is no room for. */
@@ -35,6 +36,7 @@ export class Forward {
   #listener: Listener | undefined;
   #follower: Disposable | undefined;
   #way: Way | undefined;
+  #probing: { readonly way: Way; readonly prober: Prober } | undefined;
   #timer: Disposable | undefined;
   /** Events that came while one is being acted upon; they are few, each effect ends in at most one. */
   readonly #pending: ForwardEvent[] = [];
@@ -70,6 +72,7 @@ export class Forward {
         bytesOut: live.reduce((sum, c) => sum + c.traffic.bytesOut, this.#traffic.bytesOut),
         connections: live.length - this.#gate.waiting,
         held: this.#gate.waiting,
+        waited: this.#gate.waited,
         served: this.#traffic.served,
         refused: this.#traffic.refused,
       },
@@ -98,6 +101,9 @@ export class Forward {
   /** Ends every wait that a new try may end: the machine woke up, or a person has mended something. */
   wake(): void {
     this.#dispatch({ type: "woke" });
+    this.#probing?.prober[Symbol.dispose]();
+    this.#probing = undefined;
+    this.#watchApp();
   }
 
   #dispatch(event: ForwardEvent): void {
@@ -106,7 +112,7 @@ export class Forward {
     this.#acting = "acting";
     try {
       for (let next = this.#pending.shift(); next !== undefined; next = this.#pending.shift()) {
-        const policy = { ...DEFAULT_POLICY, random: this.#deps.random() };
+        const policy = { ...policyOf(this.#spec), random: this.#deps.random() };
         this.#take(step(this.#state, next, this.#deps.clock.now(), policy));
       }
     } finally {
@@ -120,9 +126,10 @@ export class Forward {
     for (const effect of effects) this.#tryTo(effect, before);
     this.#setTimer(); // also when nothing changed: a timer may fire a fraction too early
     if (state === before) return;
-    if (state.kind !== before.kind) this.#sinceMs = this.#deps.clock.wall();
-    if (state.kind === "ready") this.#timesReady++;
+    if (stageOf(state) !== stageOf(before)) this.#sinceMs = this.#deps.clock.wall();
+    if (state.kind === "ready" && before.kind !== "ready") this.#timesReady++;
     this.#swingGate();
+    this.#watchApp();
     this.#report();
     if (state.kind === "stopped") void Promise.allSettled(this.#closing).then(this.#end);
   }
@@ -210,6 +217,29 @@ export class Forward {
     this.#way = { tunnel, endpoint, patience: { untilMs: this.#deps.clock.now() + youngMs } };
   }
 
+  /** Probes the application as long as a tunnel to it stands. */
+  #watchApp(): void {
+    const { probe } = this.#spec;
+    const asked = probe?.type === "tcp" || probe?.type === "http" ? probe : undefined;
+    const stands = this.#state.kind === "ready" || this.#state.kind === "proving";
+    const way = asked && stands ? this.#way : undefined;
+    if (this.#probing?.way === way) return;
+    this.#probing?.prober[Symbol.dispose]();
+    this.#probing = undefined;
+    if (!asked || !way) return;
+    const { endpoint, tunnel } = way;
+    const prober = new Prober(
+      this.#deps.clock,
+      asked,
+      (handler, signal) => tunnel.open(endpoint.port, handler, signal),
+      (trouble, nextMs) => {
+        if (trouble) this.#keepError(trouble);
+        this.#dispatch({ type: "probed", endpoint, trouble, nextMs });
+      },
+    );
+    this.#probing = { way, prober };
+  }
+
   #disconnect(): void {
     const way = this.#way;
     this.#way = undefined;
@@ -228,6 +258,7 @@ export class Forward {
     const outcome = await serve(connection, {
       clock: this.#deps.clock,
       gate: this.#gate,
+      holdMs: this.#spec.whenUnavailable === "refuse" ? 0 : (this.#spec.holdMs ?? HOLD_MS),
       onGone: (endpoint, reason) => this.#dispatch({ type: "lost", endpoint, reason }),
     });
     this.#connections.delete(connection);

@@ -21,6 +21,7 @@ export class Gate<T> implements Disposable {
   readonly #waiting = new Set<(pass: Pass<T>) => void>();
   readonly #watching = new Set<() => void>();
   #state: GateState<T> = { kind: "shut" };
+  #waited = 0;
 
   constructor(clock: Clock, maxWaiting: number) {
     this.#clock = clock;
@@ -30,6 +31,11 @@ export class Gate<T> implements Disposable {
   /** How many wait now, for the gate to open or for a pod that refused them to give way. */
   get waiting(): number {
     return this.#waiting.size + this.#watching.size;
+  }
+
+  /** How many have waited for the gate to open, ever. */
+  get waited(): number {
+    return this.#waited;
   }
 
   /** Lets everyone through who waits or comes, in the order they came. */
@@ -69,6 +75,7 @@ export class Gate<T> implements Disposable {
       );
       left.addEventListener("abort", onLeft, { once: true });
       this.#waiting.add(answer);
+      this.#waited++;
     });
   }
 
@@ -102,8 +109,8 @@ export class Gate<T> implements Disposable {
   #refusalNow(deadlineMs: number, left: AbortSignal): Refusal | undefined {
     if (this.#state.kind === "closed") return "closed";
     if (left.aborted) return "left";
-    if (this.waiting >= this.#maxWaiting) return "full";
-    return this.#clock.now() >= deadlineMs ? "late" : undefined;
+    if (this.#clock.now() >= deadlineMs) return "late";
+    return this.waiting >= this.#maxWaiting ? "full" : undefined;
   }
 
   #answerAll(pass: Pass<T>): void {

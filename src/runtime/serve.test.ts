@@ -41,7 +41,7 @@ function way(pod: string, untilMs = 0): Way {
   return { endpoint, tunnel: {} as Tunnel, patience: { untilMs } };
 }
 
-function world(connection: Connection) {
+function world(connection: Connection, holdMs = HOLD_MS) {
   const clock = new FakeClock();
   const gate = new Gate<Way>(clock, 2);
   const gone: string[] = [];
@@ -50,7 +50,7 @@ function world(connection: Connection) {
     gone.push(endpoint.pod);
     gate.shut();
   };
-  void serve(connection, { clock, gate, onGone }).then((o) => (outcome = o));
+  void serve(connection, { clock, gate, holdMs, onGone }).then((o) => (outcome = o));
   return { clock, gate, gone, outcome: () => outcome };
 }
 
@@ -74,6 +74,26 @@ describe("one connection", () => {
     await clock.advance(1);
     expect(outcome()).toMatchObject({ kind: "refused", reason: { code: "HeldTooLong" } });
     expect(connection.resets).toBe(1);
+  });
+
+  test("is reset at once where nobody is to wait, and told so", async () => {
+    const connection = new ScriptedConnection();
+    const { outcome } = world(connection, 0);
+    await settle();
+    expect(outcome()).toMatchObject({
+      kind: "refused",
+      reason: { code: "Unavailable", message: "no pod was ready" },
+    });
+    expect(connection.resets).toBe(1);
+  });
+
+  test("waits as long as the file says", async () => {
+    const connection = new ScriptedConnection();
+    const { clock, outcome } = world(connection, 2_500);
+    await clock.advance(2_499);
+    expect(outcome()).toBe(undefined);
+    await clock.advance(1);
+    expect(outcome()).toMatchObject({ reason: { message: "no pod was ready within 2.5 s" } });
   });
 
   test("a pod that is gone is reported, and the next one gets the same bytes", async () => {

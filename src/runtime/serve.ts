@@ -20,7 +20,7 @@ export interface Patience {
   untilMs: number;
 }
 
-/** How long a connection may wait for a ready pod, in all its attempts together. */
+/** How long a connection may wait for a ready pod, in all its attempts together, unless the file says otherwise. */
 export const HOLD_MS = 10_000;
 
 /** How many connections of one forward may wait at once; each has at most 64 KiB of its bytes read. */
@@ -42,21 +42,26 @@ export type Outcome =
 export interface Surroundings {
   readonly clock: Clock;
   readonly gate: Gate<Way>;
+  /** 0: while nothing is ready, clients are refused at once. */
+  readonly holdMs: number;
   /** Told when a stream finds the pod gone, before the connection goes back to the gate. */
   readonly onGone: (endpoint: Endpoint, reason: Reason) => void;
 }
 
 /** Never rejects: whatever goes wrong ends this connection alone and is told in the outcome. */
 export async function serve(connection: Connection, around: Surroundings): Promise<Outcome> {
-  const { clock, gate } = around;
-  const deadlineMs = clock.now() + HOLD_MS;
+  const { clock, gate, holdMs } = around;
+  const deadlineMs = clock.now() + holdMs;
   let podSaid: Reason | undefined;
   for (;;) {
     const pass = await gate.pass(deadlineMs, connection.closed);
     if (pass.kind === "refused") {
       // A client that leaves while it waits got what it wanted.
       if (pass.why === "left") return { kind: "carried" };
-      return refuse(connection, (pass.why === "late" ? podSaid : undefined) ?? refusalReason(pass.why));
+      return refuse(
+        connection,
+        (pass.why === "late" ? podSaid : undefined) ?? refusalReason(pass.why, holdMs),
+      );
     }
     const trouble = await attempt(connection, pass.way, around);
     const { patience } = pass.way;
@@ -103,13 +108,14 @@ function refuse(connection: Connection, reason: Reason): Outcome {
   return { kind: "refused", reason };
 }
 
-function refusalReason(why: Exclude<Refusal, "left">): Reason {
+function refusalReason(why: Exclude<Refusal, "left">, holdMs: number): Reason {
   switch (why) {
     case "late":
+      if (holdMs === 0) return { code: "Unavailable", kind: "transient", message: "no pod was ready" };
       return {
         code: "HeldTooLong",
         kind: "transient",
-        message: `no pod was ready within ${HOLD_MS / 1000} s`,
+        message: `no pod was ready within ${holdMs / 1000} s`,
       };
     case "full":
       return {

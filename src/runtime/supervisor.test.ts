@@ -110,6 +110,67 @@ describe("a forward", () => {
     expect((await statusOf("api")).traffic).toMatchObject({ held: HOLD_MAX, refused: 1 });
   });
 
+  test("refuses at once while nothing is ready, where the file wants it so", async () => {
+    await apply([spec("api", 8080, { whenUnavailable: "refuse" })]);
+    const early = world.net.connect(8080);
+    await settle();
+    expect(early.stage).toBe("reset");
+    expect(await statusOf("api")).toMatchObject({
+      lastError: { message: "no pod was ready" },
+      traffic: { held: 0, waited: 0, refused: 1 },
+    });
+    world.cluster.podIsReady("api-1");
+    world.cluster.tunnelNow.opens();
+    const client = world.net.connect(8080);
+    await settle();
+    expect(client.stage).toBe("carried");
+  });
+
+  test("holds a connection no longer than the file says, and counts who had to wait", async () => {
+    await apply([spec("api", 8080, { holdMs: 500 })]);
+    const client = world.net.connect(8080);
+    await world.clock.advance(499);
+    expect(client.stage).toBe("waiting");
+    await world.clock.advance(1);
+    expect(client.stage).toBe("reset");
+    expect((await statusOf("api")).traffic).toMatchObject({ held: 0, waited: 1, refused: 1 });
+  });
+
+  test("an application that fails its probe holds clients until it passes, and status has its words", async () => {
+    const probe = { type: "http", path: "/ready", status: [200, 399], failures: 2 } as const;
+    await apply([spec("api", 8080, { probe: { ...probe, intervalMs: 10_000, timeoutMs: 1_000 } })]);
+    const answers = ["HTTP/1.1 503 Busy\r\n", "HTTP/1.1 200 OK\r\n"];
+    world.cluster.answer = () => answers.shift() ?? "HTTP/1.1 500 Oops\r\n";
+    world.cluster.podIsReady("api-1");
+    world.cluster.tunnelNow.opens();
+    await settle();
+    expect(await statusOf("api")).toMatchObject({
+      state: "waiting",
+      pod: "api-1",
+      attempt: 1,
+      reason: {
+        code: "ProbeFailed",
+        message: "the probe failed: GET /ready: answered 503, wanted 200 to 399",
+      },
+    });
+    const client = world.net.connect(8080);
+    await settle();
+    expect(client.stage).toBe("waiting");
+    await world.clock.advance(500);
+    expect(await statusOf("api")).toMatchObject({ state: "ready", reason: null });
+    expect(client.stage).toBe("carried");
+    await world.clock.advance(10_000);
+    expect(await statusOf("api")).toMatchObject({
+      state: "ready",
+      lastError: { message: "the probe failed: GET /ready: answered 500, wanted 200 to 399" },
+    });
+    await world.clock.advance(10_000);
+    expect(await statusOf("api")).toMatchObject({ state: "waiting", attempt: 2 });
+    expect(client.stage).toBe("carried");
+    await supervisor.stop({ names: ["api"], drainMs: 0 });
+    expect(world.clock.pending).toBe(0);
+  });
+
   test("counts clients for whom there is no room, and logs them now and then", async () => {
     await readyForward();
     for (let client = 0; client < 100; client++) world.net.refuse(8080, `no room for ${client}`);

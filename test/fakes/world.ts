@@ -9,7 +9,9 @@ import type {
   Log,
   Net,
   Place,
+  PodStream,
   Resolution,
+  StreamHandler,
   Tunnel,
   TunnelEvents,
 } from "../../src/runtime/deps.ts";
@@ -23,6 +25,8 @@ export class FakeCluster implements Cluster {
   /** The calls of `wake`. */
   readonly woken: (Place | undefined)[] = [];
   currentContext = "kt";
+  /** What a pod says to a probe; undefined: it takes none. */
+  answer: (() => string) | undefined;
   #now: Resolution | undefined;
 
   pin(wanted: Parameters<Cluster["pin"]>[0]): Place {
@@ -41,7 +45,7 @@ export class FakeCluster implements Cluster {
   }
 
   tunnel(_place: Place, endpoint: Endpoint, events: TunnelEvents): Tunnel {
-    const tunnel = new FakeTunnel(endpoint, events);
+    const tunnel = new FakeTunnel(endpoint, events, () => this.answer?.());
     this.tunnels.push(tunnel);
     return tunnel;
   }
@@ -83,10 +87,12 @@ export class FakeTunnel implements Tunnel {
   retries = 0;
   disposed = false;
   readonly #events: TunnelEvents;
+  readonly #answer: () => string | undefined;
 
-  constructor(endpoint: Endpoint, events: TunnelEvents) {
+  constructor(endpoint: Endpoint, events: TunnelEvents, answer: () => string | undefined = () => undefined) {
     this.endpoint = endpoint;
     this.#events = events;
+    this.#answer = answer;
   }
 
   opens(): void {
@@ -98,8 +104,12 @@ export class FakeTunnel implements Tunnel {
   retry(): void {
     this.retries++;
   }
-  open(): Promise<never> {
-    return Promise.reject(new Error("a FakeConnection carries itself"));
+  /** For a probe: a FakeConnection carries itself. */
+  async open(_port: number, handler: StreamHandler): Promise<PodStream> {
+    const answer = this.#answer();
+    if (answer === undefined) throw new Error("this pod answers nothing");
+    queueMicrotask(() => handler.onData(Buffer.from(answer)));
+    return { write: () => true, end: () => {}, abort: () => {}, pause: () => {}, resume: () => {} };
   }
   async [Symbol.asyncDispose](): Promise<void> {
     this.disposed = true;

@@ -8,7 +8,7 @@ import { plainLine, sentinel, terminalLine } from "./progressline.ts";
 import { statusTable } from "./statustable.ts";
 
 const plain = paintFor(0);
-const noTraffic = { bytesIn: 0, bytesOut: 0, connections: 0, held: 0, served: 0, refused: 0 };
+const noTraffic = { bytesIn: 0, bytesOut: 0, connections: 0, held: 0, waited: 0, served: 0, refused: 0 };
 
 function forward(change: Partial<ForwardStatus> = {}): ForwardStatus {
   return {

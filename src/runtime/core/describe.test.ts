@@ -25,7 +25,7 @@ function reasonAfter(state: ForwardState, ms: number): string | undefined {
     sinceMs: 50_000,
     timesReady: 0,
     lastError: undefined,
-    traffic: { bytesIn: 0, bytesOut: 0, connections: 0, held: 0, served: 0, refused: 0 },
+    traffic: { bytesIn: 0, bytesOut: 0, connections: 0, held: 0, waited: 0, served: 0, refused: 0 },
   };
   return describeForward(spec, state, facts, 1_000, 50_000 + ms).reason?.message;
 }
@@ -50,6 +50,8 @@ describe("the reason", () => {
   });
 
   test("is not there when all is well", () => {
-    expect(reasonAfter({ kind: "ready", endpoint, attempt: 0, readyAtMs: 0 }, 60_000)).toBe(undefined);
+    expect(reasonAfter({ kind: "ready", endpoint, attempt: 0, readyAtMs: 0, failures: 0 }, 60_000)).toBe(
+      undefined,
+    );
   });
 });

@@ -1,7 +1,7 @@
 /** From a forward's state and counters to what `status` shows: pure, so that the truth can be tested. */
 import type { ForwardSpec } from "../../schema/spec.ts";
 import type { ForwardState } from "./forward.ts";
-import type { Endpoint, ForwardStatus, LocalAddress, Reason, Traffic } from "./status.ts";
+import type { Endpoint, ForwardStatus, LocalAddress, Reason, Stage, Traffic } from "./status.ts";
 
 /** What is true of a forward besides its state. Times are wall-clock milliseconds. */
 export interface ForwardFacts {
@@ -24,11 +24,11 @@ export function describeForward(
   wallMs: number,
 ): ForwardStatus {
   const endpoint = endpointOf(state);
-  const retryAtMs = state.kind === "waiting" ? (state.retry?.atMs ?? null) : null;
+  const retryAtMs = retryAtMsOf(state);
   return {
     name: spec.name,
     description: spec.description ?? null,
-    state: state.kind,
+    state: stageOf(state),
     reason: reasonOf(state) ?? slowness(state, facts, wallMs),
     protocol: spec.protocol,
     required: spec.required,
@@ -42,7 +42,7 @@ export function describeForward(
     pod: endpoint?.pod ?? null,
     podPort: endpoint?.port ?? null,
     since: iso(facts.sinceMs),
-    attempt: "attempt" in state ? state.attempt : 0,
+    attempt: attemptOf(state),
     restarts: Math.max(0, facts.timesReady - 1),
     retryAt: retryAtMs === null ? null : iso(wallMs + retryAtMs - nowMs),
     lastError: facts.lastError ? { message: facts.lastError.message, at: iso(facts.lastError.atMs) } : null,
@@ -50,8 +50,25 @@ export function describeForward(
   };
 }
 
+/** An application that fails its probe is waited for; one that has not been asked yet is being connected to. */
+export function stageOf(state: ForwardState): Stage {
+  if (state.kind !== "proving") return state.kind;
+  return state.reason === null ? "connecting" : "waiting";
+}
+
+function attemptOf(state: ForwardState): number {
+  if (state.kind === "proving") return state.failures;
+  return "attempt" in state ? state.attempt : 0;
+}
+
+function retryAtMsOf(state: ForwardState): number | null {
+  if (state.kind === "proving") return state.nextMs;
+  return state.kind === "waiting" ? (state.retry?.atMs ?? null) : null;
+}
+
 function endpointOf(state: ForwardState): Endpoint | undefined {
-  if (state.kind === "connecting" || state.kind === "ready") return state.endpoint;
+  if (state.kind === "connecting" || state.kind === "ready" || state.kind === "proving")
+    return state.endpoint;
   return state.kind === "waiting" ? state.retry?.endpoint : undefined;
 }
 
@@ -71,6 +88,7 @@ function slowness(state: ForwardState, facts: ForwardFacts, wallMs: number): Rea
     message: `no answer yet from ${what} of context "${facts.context}"`,
   });
   if (state.kind === "resolving") return slow("the credentials or the API server");
+  if (state.kind === "proving") return slow("the application to its first probe");
   return state.kind === "connecting" ? slow("the API server") : null;
 }
 

@@ -1,7 +1,15 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { DENIED_RETRY_MS } from "./backoff.ts";
-import { DEFAULT_POLICY, begin, step, wakeAt, type ForwardEvent, type ForwardState } from "./forward.ts";
+import {
+  DEFAULT_POLICY,
+  begin,
+  policyOf,
+  step,
+  wakeAt,
+  type ForwardEvent,
+  type ForwardState,
+} from "./forward.ts";
 import type { Endpoint, Reason } from "./status.ts";
 
 const a: Endpoint = { context: "kt", namespace: "shop", pod: "api-a", podUid: "uid-a", port: 8080 };
@@ -15,7 +23,7 @@ const policy = { ...DEFAULT_POLICY, random: 0.5 };
 const binding: ForwardState = { kind: "binding" };
 const resolving: ForwardState = { kind: "resolving" };
 const connecting: ForwardState = { kind: "connecting", endpoint: a, attempt: 0, reason: null };
-const ready: ForwardState = { kind: "ready", endpoint: a, attempt: 0, readyAtMs: 0 };
+const ready: ForwardState = { kind: "ready", endpoint: a, attempt: 0, readyAtMs: 0, failures: 0 };
 const waitingForPods: ForwardState = { kind: "waiting", reason: noPods, attempt: 0, retry: null };
 const backingOff: ForwardState = {
   kind: "waiting",
@@ -171,6 +179,92 @@ describe("backoff", () => {
   });
 });
 
+describe("probes", () => {
+  const ill: Reason = { code: "ProbeFailed", kind: "transient", message: "the probe failed: answered 503" };
+  const http = { ...policy, probe: { type: "http", failures: 3 } } as const;
+  const probed = (trouble: Reason | null, endpoint = a): ForwardEvent => ({
+    type: "probed",
+    endpoint,
+    trouble,
+    nextMs: 700,
+  });
+  const proving = step(connecting, { type: "opened", endpoint: a }, 100, http).state;
+
+  test("a tunnel that stands is not enough for a forward whose application is probed", () => {
+    expect(proving).toEqual({
+      kind: "proving",
+      endpoint: a,
+      attempt: 0,
+      reason: null,
+      failures: 0,
+      nextMs: null,
+    });
+    expect(step(proving, probed(null), 100, http)).toEqual({
+      state: { ...ready, readyAtMs: 100 },
+      effects: [],
+    });
+  });
+
+  test("the first failure is told at once; one that is ready may fail twice", () => {
+    const failing = step(proving, probed(ill), 100, http).state;
+    expect(failing).toMatchObject({ kind: "proving", reason: ill, failures: 1, nextMs: 700 });
+    let state: ForwardState = step(failing, probed(null), 200, http).state;
+    for (const failures of [1, 2]) {
+      state = step(state, probed(ill), 300, http).state;
+      expect(state).toMatchObject({ kind: "ready", readyAtMs: 200, failures });
+    }
+    expect(step(state, probed(null), 300, http).state).toMatchObject({ kind: "ready", failures: 0 });
+    const third = step(state, probed(ill), 300, http);
+    expect(third).toMatchObject({ state: { kind: "proving", reason: ill, failures: 3 }, effects: [] });
+  });
+
+  test("what is learned of another pod, or while there is no tunnel, changes nothing", () => {
+    for (const state of [connecting, waitingForPods, backingOff, stopping])
+      expect(step(state, probed(ill), 100, http).state).toBe(state);
+    expect(step(ready, probed(ill, b), 100, http).state).toBe(ready);
+  });
+
+  test("a tunnel that is lost, and a pod that leaves, count as they do without a probe", () => {
+    const lost = step(proving, { type: "lost", endpoint: a, reason: trouble }, 100, http);
+    expect(lost).toMatchObject({ state: { kind: "connecting", attempt: 1 } });
+    const moved = step(proving, { type: "found", endpoint: b }, 100, http);
+    expect(moved).toMatchObject({ state: { kind: "connecting", endpoint: b } });
+    expect(step(proving, { type: "found", endpoint: a }, 100, http).state).toBe(proving);
+    expect(step(proving, { type: "none", reason: noPods }, 100, http).state).toMatchObject({
+      kind: "waiting",
+    });
+  });
+
+  test("without any probe a ready pod is enough, but a tunnel that was lost must stand again", () => {
+    const none = { ...policy, probe: { type: "none", failures: 1 } } as const;
+    const first = step(resolving, { type: "found", endpoint: a }, 100, none);
+    expect(first).toEqual({
+      state: { ...ready, readyAtMs: 100 },
+      effects: [{ do: "connect", endpoint: a }],
+    });
+    const lost = step(first.state, { type: "lost", endpoint: a, reason: trouble }, 100, none).state;
+    expect(lost).toMatchObject({ kind: "connecting" });
+    expect(step(lost, { type: "opened", endpoint: a }, 100, none).state).toMatchObject({ kind: "ready" });
+  });
+
+  test("a file's `retry` and `probe` become policy", () => {
+    const retry = { initialMs: 50, maxMs: 400, resetAfterMs: 1_000 };
+    const { backoff } = policyOf({ retry });
+    expect(backoff).toEqual({ firstMs: 50, factor: 2, capMs: 400, resetAfterMs: 1_000 });
+    expect(policyOf({})).toEqual(DEFAULT_POLICY);
+    const { state } = step(
+      { ...connecting, attempt: 20 },
+      { type: "lost", endpoint: a, reason: trouble },
+      0,
+      {
+        ...policyOf({ retry }),
+        random: 0.99,
+      },
+    );
+    expect(wakeAt(state)?.atMs).toBe(396);
+  });
+});
+
 test("whatever happens, in any order, a forward keeps its promises", () => {
   const endpoint = fc.constantFrom(a, b);
   const reason = fc.constantFrom(trouble, noPods, denied);
@@ -180,6 +274,9 @@ test("whatever happens, in any order, a forward keeps its promises", () => {
     reason.map((r) => ({ type: "none", reason: r }) as const),
     endpoint.map((e) => ({ type: "opened", endpoint: e }) as const),
     fc.tuple(endpoint, reason).map(([e, r]) => ({ type: "lost", endpoint: e, reason: r }) as const),
+    fc
+      .tuple(endpoint, fc.constantFrom(trouble, null))
+      .map(([e, t]) => ({ type: "probed", endpoint: e, trouble: t, nextMs: 0 }) as const),
     fc.constant({ type: "woke" } as const),
     fc.constant({ type: "tick" } as const),
     fc.constant({ type: "stop", drainMs: 1_000 } as const),
@@ -191,8 +288,10 @@ test("whatever happens, in any order, a forward keeps its promises", () => {
       maxLength: 60,
     },
   );
+  const probes = fc.constantFrom("none", "tunnel", "tcp", "http");
   fc.assert(
-    fc.property(run, (events) => {
+    fc.property(run, probes, (events, type) => {
+      const probe = { type, failures: 2 };
       let { state, effects } = begin({ protocol: "tcp" });
       let bound = false;
       let closed = false;
@@ -203,13 +302,16 @@ test("whatever happens, in any order, a forward keeps its promises", () => {
         bound ||= event.type === "bound";
         nowMs += passedMs;
         const before = state;
-        ({ state, effects } = step(state, event, nowMs, { ...DEFAULT_POLICY, random }));
+        ({ state, effects } = step(state, event, nowMs, { ...DEFAULT_POLICY, probe, random }));
         if (before.kind === "stopped") expect([state, effects]).toEqual([before, []]);
         if (before.kind === "stopping") expect(["stopping", "stopped"]).toContain(state.kind);
         for (const effect of effects) {
           done.push(effect.do);
           if (effect.do === "connect")
-            expect(state).toMatchObject({ kind: "connecting", endpoint: effect.endpoint });
+            expect(state).toMatchObject({
+              kind: type === "none" && state.kind === "ready" ? "ready" : "connecting",
+              endpoint: effect.endpoint,
+            });
           if (effect.do === "connect") expect(closed).toBe(false);
           closed ||= effect.do === "close";
         }

@@ -8,13 +8,17 @@
  *      ▼                   ▼         timer   │  ▼                    ▼
  *    failed             waiting(reason) ─────┴─ waiting ◀────────────┘
  *
+ *   with a probe of the application:  connecting ──opened──▶ proving ──probed well──▶ ready
+ *                                                               ▲                       │ probed ill, too often
+ *                                                               └───────────────────────┘
+ *
  *   any but failed and stopped ──stop──▶ stopping ──drained / deadline──▶ stopped
  * ```
  *
  * The local port is bound from `bound` to `stop`. A forward never gives up by itself: only what a person must mend
  * (a taken port, a protocol we do not speak) ends in `failed`.
  */
-import type { ForwardSpec } from "../../schema/spec.ts";
+import type { ForwardSpec, ProbeSpec } from "../../schema/spec.ts";
 import { DEFAULT_BACKOFF, DENIED_RETRY_MS, backoffMs, type BackoffPolicy } from "./backoff.ts";
 import type { Endpoint, Reason } from "./status.ts";
 
@@ -33,6 +37,18 @@ export type ForwardState =
       readonly endpoint: Endpoint;
       readonly attempt: number;
       readonly readyAtMs: number;
+      /** Probes of the application that have failed in a row. */
+      readonly failures: number;
+    }
+  | {
+      /** The tunnel stands, but the application has not passed its probe yet (`reason` null), or fails it now. */
+      readonly kind: "proving";
+      readonly endpoint: Endpoint;
+      readonly attempt: number;
+      readonly reason: Reason | null;
+      readonly failures: number;
+      /** When it is probed next; null while it is, or before the first time. */
+      readonly nextMs: number | null;
     }
   | {
       readonly kind: "waiting";
@@ -52,6 +68,13 @@ export type ForwardEvent =
   | { readonly type: "none"; readonly reason: Reason }
   | { readonly type: "opened"; readonly endpoint: Endpoint }
   | { readonly type: "lost"; readonly endpoint: Endpoint; readonly reason: Reason }
+  /** The application was probed, and will be again at `nextMs`. */
+  | {
+      readonly type: "probed";
+      readonly endpoint: Endpoint;
+      readonly trouble: Reason | null;
+      readonly nextMs: number;
+    }
   /**
    * The machine slept, or a person has mended something: whatever waits is worth a try now, and a refusal from before
    * says nothing any more. Whoever sends it sees to it that the cluster tells anew what it refuses.
@@ -75,6 +98,7 @@ export interface Step {
 /** Numbers the decisions depend on; `random` is uniform in [0, 1) and drawn anew for each step. */
 export interface Policy {
   readonly backoff: BackoffPolicy;
+  readonly probe: Pick<ProbeSpec, "type" | "failures">;
   readonly random: number;
 }
 
@@ -110,9 +134,11 @@ export function step(state: ForwardState, event: ForwardEvent, nowMs: number, po
         effects: [{ do: "disconnect" }],
       };
     case "found":
-      return found(state, event.endpoint);
+      return found(state, event.endpoint, nowMs, policy);
     case "opened":
-      return opened(state, event.endpoint, nowMs);
+      return opened(state, event.endpoint, nowMs, policy);
+    case "probed":
+      return probed(state, event, nowMs, policy);
     case "lost":
       return lost(state, event.endpoint, event.reason, nowMs, policy);
     case "woke":
@@ -140,18 +166,19 @@ function sameEndpoint(a: Endpoint, b: Endpoint): boolean {
   return a.podUid === b.podUid && a.port === b.port;
 }
 
-function found(state: ForwardState, endpoint: Endpoint): Step {
+function found(state: ForwardState, endpoint: Endpoint, nowMs: number, policy: Policy): Step {
   switch (state.kind) {
     case "connecting":
+    case "proving":
     case "ready":
-      return sameEndpoint(state.endpoint, endpoint) ? stay(state) : connect(endpoint, 0, null);
+      return sameEndpoint(state.endpoint, endpoint) ? stay(state) : approach(endpoint, nowMs, policy);
     case "waiting":
       // The same endpoint failed a moment ago: its backoff stands. Anything else is news and ends the wait.
       return state.retry && sameEndpoint(state.retry.endpoint, endpoint)
         ? stay(state)
-        : connect(endpoint, 0, null);
+        : approach(endpoint, nowMs, policy);
     case "resolving":
-      return connect(endpoint, 0, null);
+      return approach(endpoint, nowMs, policy);
     case "binding":
     case "stopping":
     case "stopped":
@@ -161,22 +188,47 @@ function found(state: ForwardState, endpoint: Endpoint): Step {
 }
 
 /** Also ends a wait: forwards to one pod share its connections, and another one's retry may have come first. */
-function opened(state: ForwardState, endpoint: Endpoint, nowMs: number): Step {
+function opened(state: ForwardState, endpoint: Endpoint, nowMs: number, { probe }: Policy): Step {
   const wanted =
     state.kind === "connecting" ? state.endpoint : state.kind === "waiting" ? state.retry?.endpoint : null;
   if (!wanted || !sameEndpoint(wanted, endpoint)) return stay(state);
-  return { state: { kind: "ready", endpoint, attempt: attemptOf(state), readyAtMs: nowMs }, effects: [] };
+  const attempt = attemptOf(state);
+  if (probe.type === "none" || probe.type === "tunnel")
+    return { state: { kind: "ready", endpoint, attempt, readyAtMs: nowMs, failures: 0 }, effects: [] };
+  const proving = { kind: "proving", endpoint, attempt, reason: null, failures: 0, nextMs: null } as const;
+  return { state: proving, effects: [] };
+}
+
+/** Once ready, a probe may fail now and then; before, the first failure is worth its words. */
+function probed(
+  state: ForwardState,
+  { endpoint, trouble, nextMs }: Extract<ForwardEvent, { type: "probed" }>,
+  nowMs: number,
+  { probe }: Policy,
+): Step {
+  if (state.kind !== "ready" && state.kind !== "proving") return stay(state);
+  if (!sameEndpoint(state.endpoint, endpoint)) return stay(state);
+  const { attempt } = state;
+  if (trouble === null) {
+    if (state.kind === "ready" && state.failures === 0) return stay(state);
+    const readyAtMs = state.kind === "ready" ? state.readyAtMs : nowMs;
+    return { state: { kind: "ready", endpoint, attempt, readyAtMs, failures: 0 }, effects: [] };
+  }
+  const failures = state.failures + 1;
+  if (state.kind === "ready" && failures < probe.failures)
+    return { state: { ...state, failures }, effects: [] };
+  return { state: { kind: "proving", endpoint, attempt, reason: trouble, failures, nextMs }, effects: [] };
 }
 
 function lost(state: ForwardState, endpoint: Endpoint, reason: Reason, nowMs: number, policy: Policy): Step {
-  if (state.kind !== "connecting" && state.kind !== "ready") return stay(state);
+  if (state.kind !== "connecting" && state.kind !== "ready" && state.kind !== "proving") return stay(state);
   if (!sameEndpoint(state.endpoint, endpoint)) return stay(state);
   const wasWell = state.kind === "ready" && nowMs - state.readyAtMs >= policy.backoff.resetAfterMs;
   const attempt = wasWell ? 1 : state.attempt + 1;
   const waitMs =
     reason.kind === "denied" ? DENIED_RETRY_MS : backoffMs(attempt, policy.random, policy.backoff);
   // The first retry after trouble is immediate, but `lost` while connecting must not spin without a pause.
-  if (waitMs === 0 && state.kind === "ready") return connect(endpoint, attempt, reason);
+  if (waitMs === 0 && state.kind !== "connecting") return connect(endpoint, attempt, reason);
   const atMs = nowMs + Math.max(waitMs, state.kind === "connecting" ? policy.backoff.firstMs : 0);
   return { state: { kind: "waiting", reason, attempt, retry: { endpoint, atMs } }, effects: [] };
 }
@@ -196,6 +248,13 @@ function connect(endpoint: Endpoint, attempt: number, reason: Reason | null): St
   return { state: { kind: "connecting", endpoint, attempt, reason }, effects: [{ do: "connect", endpoint }] };
 }
 
+/** The first try of an endpoint that is news. Without any probe a ready pod is all that it takes. */
+function approach(endpoint: Endpoint, nowMs: number, { probe }: Policy): Step {
+  const step = connect(endpoint, 0, null);
+  if (probe.type !== "none") return step;
+  return { ...step, state: { kind: "ready", endpoint, attempt: 0, readyAtMs: nowMs, failures: 0 } };
+}
+
 function attemptOf(state: ForwardState): number {
   return "attempt" in state ? state.attempt : 0;
 }
@@ -204,4 +263,18 @@ function stay(state: ForwardState): Step {
   return { state, effects: [] };
 }
 
-export const DEFAULT_POLICY: Omit<Policy, "random"> = { backoff: DEFAULT_BACKOFF };
+export const DEFAULT_POLICY: Omit<Policy, "random"> = {
+  backoff: DEFAULT_BACKOFF,
+  probe: { type: "tunnel", failures: 1 },
+};
+
+/** What a spec says of trying again and of probing. */
+export function policyOf({ retry, probe }: Pick<ForwardSpec, "retry" | "probe">): Omit<Policy, "random"> {
+  const backoff = retry && {
+    firstMs: retry.initialMs,
+    factor: DEFAULT_BACKOFF.factor,
+    capMs: retry.maxMs,
+    resetAfterMs: retry.resetAfterMs,
+  };
+  return { backoff: backoff ?? DEFAULT_BACKOFF, probe: probe ?? DEFAULT_POLICY.probe };
+}

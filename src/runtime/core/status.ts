@@ -70,6 +70,8 @@ export interface Traffic {
   readonly connections: number;
   /** Accepted connections that wait for a ready pod now. */
   readonly held: number;
+  /** Connections that have had to wait for one since the forward came up. */
+  readonly waited: number;
   /** Connections carried since the forward came up. */
   readonly served: number;
   /** Connections that were reset: refused in the pod, held too long, or over a limit. */

@@ -35,7 +35,7 @@ const entry: ForwardStatus = {
   restarts: 0,
   retryAt: null,
   lastError: null,
-  traffic: { bytesIn: 1, bytesOut: 2, connections: 0, held: 1, served: 3, refused: 0 },
+  traffic: { bytesIn: 1, bytesOut: 2, connections: 0, held: 1, waited: 0, served: 3, refused: 0 },
 };
 
 const report: StatusReport = {

@@ -197,6 +197,7 @@ const traffic = agree<Traffic>()(
     bytesOut: count,
     connections: count,
     held: count,
+    waited: otherwise(count, 0),
     served: count,
     refused: count,
   }),
