@@ -24,7 +24,7 @@ export interface Patience {
 export const HOLD_MS = 10_000;
 
 /** How many connections of one forward may wait at once; each has at most 64 KiB of its bytes read. */
-export const HOLD_MAX = 256;
+export const HOLD_MAX = 1_024;
 
 /**
  * A pod that shuts down refuses connections some milliseconds before the watch tells us to avoid it. So a refused
