@@ -61,7 +61,13 @@ export interface Cluster extends AsyncDisposable {
    * {@link wake}, after which what is told is known anew.
    */
   follow(
-    request: { readonly place: Place; readonly target: Target; readonly remotePort: RemotePort | undefined },
+    request: {
+      readonly place: Place;
+      readonly target: Target;
+      readonly remotePort: RemotePort | undefined;
+      /** Undefined: sticky. */
+      readonly pick?: ForwardSpec["pick"] | undefined;
+    },
     tell: (resolution: Resolution) => void,
   ): Disposable;
   /**

@@ -154,7 +154,12 @@ export class Forward {
         return;
       case "follow":
         this.#follower = this.#deps.cluster.follow(
-          { place: this.place, target: this.#spec.target, remotePort: this.#spec.remotePort },
+          {
+            place: this.place,
+            target: this.#spec.target,
+            remotePort: this.#spec.remotePort,
+            pick: this.#spec.pick,
+          },
           (told) =>
             this.#dispatch(
               told.kind === "found"

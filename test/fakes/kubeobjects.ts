@@ -20,6 +20,8 @@ export interface PodWish {
   }[];
   readonly sidecarPorts?: PodWish["ports"];
   readonly unschedulable?: string;
+  /** The first is its main one. */
+  readonly ips?: readonly string[];
 }
 
 /** A pod as the API shows it. */
@@ -43,6 +45,7 @@ export function podJson(name: string, wish: PodWish = {}): ApiObject {
     },
     status: {
       phase,
+      ...(wish.ips === undefined ? {} : { podIP: wish.ips[0], podIPs: wish.ips.map((ip) => ({ ip })) }),
       conditions: [
         ...(wish.unschedulable === undefined
           ? []
@@ -78,6 +81,17 @@ export function serviceJson(name: string, spec: Record<string, unknown> = {}): A
       ...spec,
     },
   };
+}
+
+/** An EndpointSlice of a Service: its endpoints as the API has them. */
+export function sliceJson(
+  name: string,
+  service: string,
+  endpoints: readonly Record<string, unknown>[],
+  ports: readonly Record<string, unknown>[] = [{ name: "http", port: 8080, protocol: "TCP" }],
+): ApiObject {
+  const labels = { "kubernetes.io/service-name": service };
+  return { metadata: { name, labels }, addressType: "IPv4", endpoints, ports };
 }
 
 /** A Deployment, StatefulSet or the like as the API shows it. */

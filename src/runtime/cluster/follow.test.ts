@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { FakeApiServer, until } from "../../../test/fakes/apiserver.ts";
 import { FakeClock, settle } from "../../../test/fakes/clock.ts";
-import { podJson, serviceJson, workloadJson } from "../../../test/fakes/kubeobjects.ts";
+import { podJson, serviceJson, sliceJson, workloadJson } from "../../../test/fakes/kubeobjects.ts";
 import type { Log, Resolution } from "../deps.ts";
 import type { RenewableAccess } from "./access.ts";
 import { Followers } from "./follow.ts";
@@ -182,6 +182,21 @@ describe("telling", () => {
       "ServiceMissing",
       "b:8080",
     ]);
+  });
+
+  test("EndpointSlices are asked for as long as the Service has no selector, and followed", async () => {
+    await using rig = await Rig.start();
+    const { told } = rig.follow();
+    await until(() => rig.server.watches === 2 && told.length === 1);
+    expect(rig.server.lists("endpointslices")).toBe(0);
+    rig.server.put("shop", "services", serviceJson("api", { selector: null }));
+    await until(() => rig.server.watches === 3 && told.at(-1) === "NoSelector");
+    const end = { addresses: [], targetRef: { kind: "Pod", name: "a", uid: "uid-a" } };
+    rig.server.put("shop", "endpointslices", sliceJson("api-1", "api", [end]));
+    await until(() => told.at(-1) === "a:8080");
+    rig.server.put("shop", "services", serviceJson("api"));
+    await until(() => rig.server.watches === 2);
+    expect(told).toEqual(["a:8080", "NoSelector", "a:8080"]);
   });
 
   test("changes that do not concern the target are not told, nor is a restart of the watch", async () => {

@@ -1,8 +1,10 @@
 /** Tells followers what their targets mean, now and on every change. */
 import type { Endpoint } from "../core/status.ts";
-import type { Resolution } from "../deps.ts";
+import type { Random, Resolution } from "../deps.ts";
 import { PODS, SERVICES, WORKLOADS, type Pod, type Service, type Workload } from "./objects.ts";
 import type { ReflectorSurroundings } from "./reflector.ts";
+import { needsSlices } from "./sliceends.ts";
+import { SLICES, type EndpointSlice } from "./slices.ts";
 import { resolve, type FollowRequest } from "./resolve.ts";
 import { SharedReflectors, type Share } from "./share.ts";
 
@@ -16,6 +18,7 @@ export interface PodIdentity {
 export class Followers implements AsyncDisposable {
   readonly #pods = new SharedReflectors(PODS);
   readonly #services = new SharedReflectors(SERVICES);
+  readonly #slices = new SharedReflectors(SLICES);
   readonly #workloads: ReadonlyMap<string, SharedReflectors<Workload>> = new Map(
     Object.entries(WORKLOADS).map(([kind, workload]) => [kind, new SharedReflectors<Workload>(workload)]),
   );
@@ -28,11 +31,13 @@ export class Followers implements AsyncDisposable {
   ): Disposable {
     const { target, place } = request;
     const workloads = this.#workloads.get(target.kind);
-    return new Follower(request, tell, (onChange) => ({
+    const open = (onChange: () => void): Sources => ({
       pods: this.#pods.share(around, place.namespace, onChange),
       services: target.kind === "svc" ? this.#services.share(around, place.namespace, onChange) : undefined,
       workloads: workloads?.share(around, place.namespace, onChange),
-    }));
+      openSlices: () => this.#slices.share(around, place.namespace, onChange),
+    });
+    return new Follower(request, { tell, open, random: around.random });
   }
 
   /** `tell` is called with each change that leaves the pod no more: its object is gone, or it will never run again. */
@@ -58,7 +63,7 @@ export class Followers implements AsyncDisposable {
   }
 
   #all() {
-    return [this.#pods, this.#services, ...this.#workloads.values()];
+    return [this.#pods, this.#services, this.#slices, ...this.#workloads.values()];
   }
 }
 
@@ -67,22 +72,30 @@ interface Sources {
   readonly pods: Share<Pod>;
   readonly services: Share<Service> | undefined;
   readonly workloads: Share<Workload> | undefined;
+  openSlices(): Share<EndpointSlice>;
+}
+
+/** What a follower is told by, and tells. */
+interface FollowerDeps {
+  readonly tell: (resolution: Resolution) => void;
+  readonly open: (onChange: () => void) => Sources;
+  readonly random: Random;
 }
 
 class Follower implements Disposable {
   readonly #request: FollowRequest;
   readonly #sources: Sources;
+  readonly #random: Random;
+  /** Shared only while the Service has no selector, so that nobody else pays for it. */
+  #slices: Share<EndpointSlice> | undefined;
   #tell: ((resolution: Resolution) => void) | undefined;
   #told: Resolution | undefined;
   #inUse: Endpoint | undefined;
 
-  constructor(
-    request: FollowRequest,
-    tell: (resolution: Resolution) => void,
-    open: (onChange: () => void) => Sources,
-  ) {
+  constructor(request: FollowRequest, { tell, open, random }: FollowerDeps) {
     this.#request = request;
     this.#tell = tell;
+    this.#random = random;
     this.#sources = open(() => this.#look());
     queueMicrotask(() => this.#look()); // what others follow already is known at once
   }
@@ -93,12 +106,27 @@ class Follower implements Disposable {
   }
 
   #look(): void {
+    if (this.#tell === undefined) return;
+    this.#shareSlices();
     const now = this.#resolve();
     if (this.#told && now && sameResolution(this.#told, now)) return;
     this.#told = now; // nothing, once a wake has put what was refused in doubt: then even the same is news
     if (now === undefined) return;
     if (now.kind === "found") this.#inUse = now.endpoint;
     this.#tell?.(now);
+  }
+
+  #shareSlices(): void {
+    const { target } = this.#request;
+    const services = this.#sources.services?.objects;
+    if (target.kind !== "svc" || services === undefined) return;
+    const isNeeded = needsSlices(services.get(target.name));
+    if (isNeeded) {
+      this.#slices ??= this.#sources.openSlices();
+      return;
+    }
+    this.#slices?.[Symbol.dispose]();
+    this.#slices = undefined;
   }
 
   /** Undefined as long as a list is under way. */
@@ -114,15 +142,16 @@ class Follower implements Disposable {
       pods: pods.objects ?? new Map<string, Pod>(),
       services: services?.objects ?? new Map<string, Service>(),
       workloads: workloads?.objects ?? new Map<string, Workload>(),
+      slices: this.#slices?.objects ?? new Map<string, EndpointSlice>(),
     };
-    const resolution = resolve(this.#request, snapshot, this.#inUse);
+    const resolution = resolve(this.#request, snapshot, this.#inUse, this.#random());
     // A stale "none" says less than why nothing newer is known; an endpoint may well live on while the API does not.
     return resolution.kind === "none" && trouble ? { kind: "none", reason: trouble } : resolution;
   }
 
   #all(): readonly Share<unknown>[] {
     const { pods, services, workloads } = this.#sources;
-    return [pods, services, workloads].filter((source) => source !== undefined);
+    return [pods, services, workloads, this.#slices].filter((source) => source !== undefined);
   }
 }
 

@@ -7,6 +7,7 @@ describe("pods", () => {
     const json = podJson("web-0", {
       restarts: 2,
       owner: "rs-1",
+      ips: ["10.0.0.7", "fd00::7"],
       sidecarPorts: [{ name: "admin", containerPort: 15000 }],
     });
     expect(PODS.read(json)).toEqual({
@@ -23,6 +24,7 @@ describe("pods", () => {
         { name: "http", port: 8080, protocol: "TCP" },
         { name: "admin", port: 15000, protocol: "TCP" },
       ],
+      ips: ["10.0.0.7", "fd00::7"],
     });
   });
 
@@ -111,6 +113,7 @@ describe("services", () => {
       type: "ExternalName",
       externalName: "a.b",
       selector: {},
+      takesUnready: false,
       ports: [],
     });
   });

@@ -30,6 +30,8 @@ export interface Pod {
   /** Of all its containers together. */
   readonly restarts: number;
   readonly ports: readonly ContainerPort[];
+  /** Its addresses in the cluster, the main one first; empty until it has one. */
+  readonly ips: readonly string[];
 }
 
 export interface ContainerPort {
@@ -45,6 +47,8 @@ export interface Service {
   /** Empty when the Service has none: someone else keeps its endpoints. */
   readonly selector: Labels;
   readonly ports: readonly ServicePort[];
+  /** `publishNotReadyAddresses`: pods that are not ready count, too. */
+  readonly takesUnready: boolean;
 }
 
 export interface ServicePort {
@@ -131,6 +135,8 @@ const PodShape = z.object({
     z.object({
       phase: maybe,
       reason: maybe,
+      podIP: maybe,
+      podIPs: z.nullish(z.array(z.object({ ip: z.string() }))),
       conditions: z.nullish(z.array(Condition)),
       containerStatuses: z.nullish(z.array(ContainerStatus)),
       initContainerStatuses: z.nullish(z.array(ContainerStatus)),
@@ -167,7 +173,15 @@ function podOf({ metadata, spec, status }: z.infer<typeof PodShape>): Pod {
     createdAt: metadata.creationTimestamp ?? "",
     restarts: [...containers, ...initContainers].reduce((sum, c) => sum + c.restartCount, 0),
     ports: containerPorts(spec),
+    ips: status?.podIP ? addressesOf(status.podIP, status.podIPs ?? []) : NONE,
   };
+}
+
+/** Most of thousands of pods that wait for a node have none: they share this one. */
+const NONE: readonly string[] = [];
+
+function addressesOf(main: string, all: readonly { readonly ip: string }[]): readonly string[] {
+  return [...new Set([main, ...all.map(({ ip }) => ip)])];
 }
 
 function stageOf(deletedAt: string, phase: string, ready: string): PodStage {
@@ -199,6 +213,7 @@ const ServiceShape = z.object({
     type: maybe,
     externalName: maybe,
     selector: labels,
+    publishNotReadyAddresses: z.nullish(z.boolean()),
     ports: z.nullish(
       z.array(
         z.object({
@@ -224,6 +239,7 @@ export const SERVICES: Kind<Service> = {
       type: spec.type ?? "ClusterIP",
       externalName: spec.externalName || undefined,
       selector: spec.selector ?? {},
+      takesUnready: spec.publishNotReadyAddresses === true,
       ports: (spec.ports ?? []).map(({ name, port, protocol, targetPort }) => ({
         name: name || undefined,
         port,

@@ -1,22 +1,51 @@
 /** Which pod of many, and what to say when none will do. Pure. */
 import type { Reason } from "../core/status.ts";
+import type { Cluster } from "../deps.ts";
 import type { Pod } from "./objects.ts";
+
+/** How one of several is chosen. */
+export interface Choice {
+  /** UID of the pod in use. */
+  readonly inUse: string | undefined;
+  /** Absent: the one in use as long as it serves. */
+  readonly pick: Parameters<Cluster["follow"]>[0]["pick"];
+  /** Uniform in [0, 1), for `pick: random`. */
+  readonly random: number;
+  /** Pods that are not ready will do where none is, if they have an address. */
+  readonly takesUnready: boolean;
+}
 
 /**
  * The pods that may take connections, best first: the one in use as long as it is among them, then in kubectl's
  * order (client-go's `ActivePods`): ready for longest, fewest restarts, oldest; by name where all that is equal.
+ * `newest` puts the latest made first, whatever is in use; `random` begins anywhere when none is in use.
  */
-export function eligible(pods: readonly Pod[], inUse: string | undefined): readonly Pod[] {
-  return pods
-    .filter((pod) => pod.stage === "ready")
-    .sort(
-      (a, b) =>
-        Number(b.uid === inUse) - Number(a.uid === inUse) ||
-        compareText(a.readySince, b.readySince) ||
-        a.restarts - b.restarts ||
-        compareText(a.createdAt, b.createdAt) ||
-        compareText(a.name, b.name),
+export function eligible(pods: readonly Pod[], choice: Choice): readonly Pod[] {
+  const { inUse, pick, random, takesUnready } = choice;
+  const ready = pods.filter((pod) => pod.stage === "ready");
+  const serving =
+    ready.length === 0 && takesUnready
+      ? pods.filter((pod) => pod.stage === "unready" && pod.ips.length > 0)
+      : ready;
+  const isUsed = (pod: Pod): number => (pod.uid === inUse ? 1 : 0);
+  if (pick === "newest") {
+    return serving.sort(
+      (a, b) => compareText(b.createdAt, a.createdAt) || isUsed(b) - isUsed(a) || inOrder(a, b),
     );
+  }
+  const ordered = serving.sort((a, b) => isUsed(b) - isUsed(a) || inOrder(a, b));
+  if (pick !== "random" || ordered[0]?.uid === inUse) return ordered;
+  const first = Math.floor(random * ordered.length);
+  return [...ordered.slice(first), ...ordered.slice(0, first)];
+}
+
+function inOrder(a: Pod, b: Pod): number {
+  return (
+    compareText(a.readySince, b.readySince) ||
+    a.restarts - b.restarts ||
+    compareText(a.createdAt, b.createdAt) ||
+    compareText(a.name, b.name)
+  );
 }
 
 const PODS_SHOWN = 2;

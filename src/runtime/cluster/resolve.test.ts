@@ -5,6 +5,7 @@ import { PODS, SERVICES, WORKLOADS, type Pod, type Service, type Workload } from
 import { resolve, type FollowRequest, type Snapshot } from "./resolve.ts";
 
 const PLACE = { kubeconfig: undefined, context: "kt", namespace: "shop" };
+const PLACE_OF_ENDPOINT = { context: "kt", namespace: "shop" };
 
 interface World {
   readonly pods?: Readonly<Record<string, PodWish>>;
@@ -272,6 +273,64 @@ describe("which pod", () => {
   ])("$name", ({ a, b, is }) => {
     expect(outcome("[app=web]:1", { pods: { b, a } })).toBe(is);
     expect(outcome("[app=web]:1", { pods: { a, b } })).toBe(is);
+  });
+
+  test("tells its address in the cluster, once it has one", () => {
+    const found = (pod: PodWish): unknown =>
+      resolve(request("pod/a:1"), snapshot({ pods: { a: pod } }), undefined);
+    expect(found({ ips: ["10.0.0.7", "fd00::7"] })).toMatchObject({ endpoint: { podIp: "10.0.0.7" } });
+    expect(found({})).toHaveProperty("endpoint", {
+      ...PLACE_OF_ENDPOINT,
+      pod: "a",
+      podUid: "uid-a",
+      port: 1,
+    });
+  });
+
+  describe("`pick`", () => {
+    const pods = {
+      a: { createdAt: "2026-11-01T00:00:00Z" },
+      b: { createdAt: "2026-11-03T00:00:00Z" },
+      c: { createdAt: "2026-11-02T00:00:00Z" },
+    };
+    const picked = (
+      pick: "newest" | "random",
+      {
+        inUse,
+        random = 0,
+        all = pods,
+      }: { inUse?: string; random?: number; all?: Record<string, PodWish> } = {},
+    ): string => {
+      const before =
+        inUse === undefined ? undefined : { ...PLACE, pod: inUse, podUid: `uid-${inUse}`, port: 1 };
+      const found = resolve({ ...request("[app=web]:1"), pick }, snapshot({ pods: all }), before, random);
+      return found.kind === "found" ? found.endpoint.pod : found.reason.code;
+    };
+
+    test("newest: the latest made that is ready, also while another is in use", () => {
+      expect(picked("newest")).toBe("b");
+      expect(picked("newest", { inUse: "a" })).toBe("b");
+      expect(picked("newest", { all: { ...pods, b: { ...pods.b, ready: false } } })).toBe("c");
+      expect(picked("newest", { inUse: "d", all: { c: {}, d: {}, e: {} } })).toBe("d"); // made in the same second
+    });
+
+    test("random: any that is ready, and then the same as long as it is", () => {
+      expect([0, 0.4, 0.99].map((random) => picked("random", { random }))).toEqual(["a", "c", "b"]);
+      expect(picked("random", { inUse: "c", random: 0.99 })).toBe("c");
+      const all = { ...pods, c: { ...pods.c, deleting: true } };
+      expect(picked("random", { inUse: "c", random: 0.99, all })).toBe("b");
+    });
+  });
+
+  test("a Service that publishes addresses of unready pods is given one when none is ready", () => {
+    const services = { api: { publishNotReadyAddresses: true, clusterIP: "None" } };
+    const unready = { ready: false, ips: ["10.0.0.1"] };
+    expect(outcome("svc/api", { services, pods: { a: unready, b: {} } }, "a")).toBe("b:8080");
+    expect(outcome("svc/api", { services, pods: { a: unready, b: { ...unready, deleting: true } } })).toBe(
+      "a:8080",
+    );
+    expect(outcome("svc/api", { services, pods: { a: { ready: false } } })).toMatch(/^NoReadyPods/); // has no address
+    expect(outcome("svc/api", { services: { api: {} }, pods: { a: unready } })).toMatch(/^NoReadyPods/);
   });
 
   const wish: fc.Arbitrary<PodWish> = fc.record({

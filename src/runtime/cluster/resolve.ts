@@ -7,6 +7,8 @@ import type { Pod, Service, Workload } from "./objects.ts";
 import { eligible, hintFor, noReadyPods } from "./podchoice.ts";
 import { matches, parseSelector, requireLabels, requireSelector, type Requirement } from "./selector.ts";
 import { servicePort } from "./serviceport.ts";
+import { needsSlices, sliceEnds } from "./sliceends.ts";
+import type { EndpointSlice } from "./slices.ts";
 
 /** What {@link Cluster.follow} is asked for. */
 export type FollowRequest = Parameters<Cluster["follow"]>[0];
@@ -17,25 +19,38 @@ export interface Snapshot {
   readonly services: ReadonlyMap<string, Service>;
   /** Of the target's kind. */
   readonly workloads: ReadonlyMap<string, Workload>;
+  /** Only for a Service that needs them. */
+  readonly slices?: ReadonlyMap<string, EndpointSlice>;
 }
 
-/** `inUse` is the endpoint of before: its pod is kept as long as it serves. */
-export function resolve(request: FollowRequest, snapshot: Snapshot, inUse: Endpoint | undefined): Resolution {
+/**
+ * `inUse` is the endpoint of before: its pod is kept as long as it serves. `random`, uniform in [0, 1), decides where
+ * the request leaves it to chance.
+ */
+export function resolve(
+  request: FollowRequest,
+  snapshot: Snapshot,
+  inUse: Endpoint | undefined,
+  random = 0,
+): Resolution {
   const wanted = wantedOf(request, snapshot);
   if ("reason" in wanted) return { kind: "none", reason: wanted.reason };
-  const { place, target } = request;
+  const { place, target, pick } = request;
   const kubectl = kubectlAt(place);
+  const { takesUnready = false, ports } = wanted;
   const [first, ...others] = wanted.pods;
   if (first === undefined) return none(wanted.noPods);
-  const ready = eligible(wanted.pods, inUse?.podUid);
+  const ready = eligible(wanted.pods, { inUse: inUse?.podUid, pick, random, takesUnready });
   if (ready.length === 0 && target.kind === "pod") return none(podNotReady(first, kubectl));
   if (ready.length === 0) return none(noReadyPods([first, ...others], kubectl));
   for (const pod of ready) {
     // A name is looked up in each pod: during a rollout it may stand for another number in the next one.
-    const port = portOf(pod, wanted.port);
+    const port = ports?.get(pod.uid) ?? portOf(pod, wanted.port);
     if (port === undefined) continue;
     const { context, namespace } = place;
-    return { kind: "found", endpoint: { context, namespace, pod: pod.name, podUid: pod.uid, port } };
+    const [podIp] = pod.ips;
+    const endpoint = { context, namespace, pod: pod.name, podUid: pod.uid, port };
+    return { kind: "found", endpoint: podIp === undefined ? endpoint : { ...endpoint, podIp } };
   }
   return none(podPortMissing(ready, wanted.port));
 }
@@ -45,6 +60,10 @@ interface Wanted {
   readonly pods: readonly Pod[];
   /** Undefined: the only port that the pod declares. */
   readonly port: number | string | undefined;
+  /** The port of single pods, by UID, which goes before `port`. */
+  readonly ports?: ReadonlyMap<string, number>;
+  /** Pods that are not ready will do where none is. */
+  readonly takesUnready?: boolean;
   /** What to say if there are no pods. */
   readonly noPods: Reason;
 }
@@ -91,19 +110,27 @@ function wantedOfService(
   }
   if (service.type === "ExternalName") {
     const message = `service "${name}" is only a name for "${service.externalName ?? ""}", outside the cluster`;
-    return { reason: missing("ExternalName", message, "reach that name without a forward") };
-  }
-  if (Object.keys(service.selector).length === 0) {
-    const message = `service "${name}" has no selector, so it has no pods to forward to`;
-    return { reason: missing("NoSelector", message, "name the pods behind it with `target: {selector: …}`") };
+    const hint = `\`target: host/${service.externalName ?? "NAME"}\` goes there through the relay`;
+    return { reason: missing("ExternalName", message, hint) };
   }
   const mapped = servicePort(service, remotePort);
+  const { takesUnready } = service;
+  if (needsSlices(service)) {
+    const of = "of" in mapped ? mapped.of : undefined;
+    const around = { namespace: place.namespace, pods: snapshot.pods };
+    const ends = sliceEnds(service, of, around, snapshot.slices?.values() ?? []);
+    if ("reason" in ends) return ends;
+    if ("reason" in mapped) return mapped;
+    const noPods = missing("NoPods", `service "${name}" has no pods`);
+    return { ...ends, port: mapped.port, takesUnready, noPods };
+  }
   if ("reason" in mapped) return mapped;
   const labels = Object.entries(service.selector).map(([key, value]) => `${key}=${value}`);
   const hint = `${kubectlAt(place)} get pods -l ${labels.join(",")}`;
   return {
     pods: select(snapshot, requireLabels(service.selector)),
     port: mapped.port,
+    takesUnready,
     noPods: missing(
       "NoPods",
       `service "${name}" has no pods: none has the labels ${labels.join(", ")}`,

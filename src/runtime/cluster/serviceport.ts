@@ -7,25 +7,27 @@ import type { Service, ServicePort } from "./objects.ts";
 /** What the user wrote as the port, if anything. */
 export type WantedPort = Parameters<Cluster["follow"]>[0]["remotePort"];
 
-/** The pod's port by number or name, or why there is none. A TCP forward takes no other protocol. */
-export function servicePort(
-  service: Service,
-  wanted: WantedPort,
-): { readonly port: number | string } | { readonly reason: Reason } {
-  if (wanted?.via === "pod") return { port: wanted.port };
+/** The pod's port by number or name, and the Service's port that leads there, if one is asked for; or why there is none. */
+export type MappedPort =
+  | { readonly port: number | string; readonly of: ServicePort | undefined }
+  | { readonly reason: Reason };
+
+/** A TCP forward takes no other protocol. */
+export function servicePort(service: Service, wanted: WantedPort): MappedPort {
+  if (wanted?.via === "pod") return { port: wanted.port, of: undefined };
   if (wanted === undefined) return onlyPort(service);
   const named = service.ports.filter((p) => p.port === wanted.port || p.name === wanted.port);
   const tcp = named.find((p) => p.protocol === "TCP");
-  if (tcp) return { port: tcp.targetPort };
+  if (tcp) return { port: tcp.targetPort, of: tcp };
   const [other] = named;
   if (other) return { reason: wrongProtocol(service, other) };
   const message = `service "${service.name}" has no port ${show(wanted.port)}; ${portList(service)}`;
   return { reason: portMissing(message, portHint(service, wanted.port)) };
 }
 
-function onlyPort(service: Service): { readonly port: number | string } | { readonly reason: Reason } {
+function onlyPort(service: Service): MappedPort {
   const [tcp, another] = service.ports.filter((p) => p.protocol === "TCP");
-  if (tcp && !another) return { port: tcp.targetPort };
+  if (tcp && !another) return { port: tcp.targetPort, of: tcp };
   const [first] = service.ports;
   if (first && !tcp) return { reason: wrongProtocol(service, first) };
   const message = another
