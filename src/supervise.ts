@@ -45,7 +45,7 @@ export async function supervise(
   const log = new FileLog(clock, logPath(facts, request.id));
   const world = { clock, random: Math.random, log };
   const api = new KubeApi({ ...world, env: process.env, home: facts.home, version: VERSION });
-  const cluster = new KubeCluster(api, clock);
+  const cluster = new KubeCluster(api, clock, Math.random);
   const net = localNet({ clock, knownOwner: portHolder(request.runtimeFolder, uid) });
   const startedAt = new Date().toISOString();
   const supervisor = new Supervisor(

@@ -401,7 +401,7 @@ describe("discovery", () => {
   test.each([
     ["/version", { gitVersion: expect.stringMatching(/^v1\./) }],
     ["/api", { versions: ["v1"] }],
-    ["/apis", { groups: [{ name: "apps" }, { name: "batch" }] }],
+    ["/apis", { groups: [{ name: "apps" }, { name: "batch" }, { name: "discovery.k8s.io" }] }],
     ["/apis/apps", { kind: "APIGroup", name: "apps" }],
     ["/apis/batch/v1", { resources: [{ name: "jobs", kind: "Job", namespaced: true }] }],
   ])("answers %s", async (path, body) => {

@@ -3,6 +3,7 @@ import type { Apps } from "./apps.ts";
 import {
   newMetadata,
   type ContainerPort,
+  type EndpointSlice,
   type Labels,
   type PodSpec,
   type Service,
@@ -52,6 +53,14 @@ export interface ServiceManifest {
   readonly clusterIP?: "None";
   /** Makes it an ExternalName service. */
   readonly externalName?: string;
+}
+
+/** Where a Service without a selector leads. */
+export interface SliceManifest {
+  readonly service: string;
+  readonly port: { readonly name: string; readonly port: number };
+  /** A pod is named by its keeper, or is not. */
+  readonly endpoints: readonly { readonly address: string; readonly pod?: string }[];
 }
 
 /** What runs in the pods of a manifest. */
@@ -138,4 +147,20 @@ export function serviceOf(namespace: string, manifest: ServiceManifest): Service
 
 function servicePort(port: NonNullable<ServiceManifest["ports"]>[number]): ServicePort {
   return { protocol: "TCP", targetPort: port.port, ...port };
+}
+
+/** The EndpointSlice of a Service as the API shows it. */
+export function sliceOf(namespace: string, { service, port, endpoints }: SliceManifest): EndpointSlice {
+  const labels = { "kubernetes.io/service-name": service };
+  return {
+    apiVersion: "discovery.k8s.io/v1",
+    kind: "EndpointSlice",
+    metadata: newMetadata(`${service}-manual`, namespace, { labels }),
+    addressType: "IPv4",
+    ports: [{ ...port, protocol: "TCP" }],
+    endpoints: endpoints.map(({ address, pod }) => ({
+      addresses: [address],
+      ...(pod === undefined ? {} : { targetRef: { kind: "Pod", name: pod, namespace } }),
+    })),
+  };
 }

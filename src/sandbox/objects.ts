@@ -138,8 +138,21 @@ export interface Workload {
   readonly status: Readonly<Record<string, number>>;
 }
 
+/** Of a Service without a selector: somebody else keeps these. The sandbox makes none by itself. */
+export interface EndpointSlice {
+  readonly apiVersion: "discovery.k8s.io/v1";
+  readonly kind: "EndpointSlice";
+  readonly metadata: Metadata;
+  readonly addressType: "IPv4";
+  readonly ports: readonly { readonly name: string; readonly port: number; readonly protocol: "TCP" }[];
+  readonly endpoints: readonly {
+    readonly addresses: readonly string[];
+    readonly targetRef?: { readonly kind: "Pod"; readonly name: string; readonly namespace: string };
+  }[];
+}
+
 /** Everything the sandbox keeps. */
-export type KubeObject = Namespace | Pod | Service | Workload;
+export type KubeObject = Namespace | Pod | Service | Workload | EndpointSlice;
 
 /** The objects of one kind. */
 export type ObjectOf<K extends KubeObject["kind"]> = K extends WorkloadKind

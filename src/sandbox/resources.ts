@@ -3,7 +3,7 @@ import type { KubeObject } from "./objects.ts";
 
 /** A row of discovery. `group` is empty for the core group. */
 export interface Resource {
-  readonly group: "" | "apps" | "batch";
+  readonly group: "" | "apps" | "batch" | "discovery.k8s.io";
   readonly version: "v1";
   readonly plural: string;
   readonly singular: string;
@@ -22,6 +22,7 @@ export const RESOURCES: readonly Resource[] = [
   row("apps", "statefulsets", "StatefulSet", ["sts"]),
   row("apps", "daemonsets", "DaemonSet", ["ds"]),
   row("batch", "jobs", "Job", []),
+  row("discovery.k8s.io", "endpointslices", "EndpointSlice", []),
 ];
 
 const BY_KIND = new Map(RESOURCES.map((resource) => [resource.kind, resource]));

@@ -5,13 +5,16 @@ import {
   podSpecOf,
   programOf,
   serviceOf,
+  sliceOf,
   workloadOf,
   type PodManifest,
   type ServiceManifest,
+  type SliceManifest,
   type WorkloadManifest,
 } from "./manifests.ts";
 import {
   newMetadata,
+  type EndpointSlice,
   type KubeObject,
   type Labels,
   type Pod,
@@ -56,6 +59,11 @@ export class Workbench {
 
   deleteService(namespace: string, name: string): void {
     this.#store.remove("Service", namespace, name);
+  }
+
+  /** What leads a Service without a selector to pods, or to any address. */
+  createEndpointSlice(namespace: string, manifest: SliceManifest): EndpointSlice {
+    return this.#store.put(sliceOf(namespace, manifest));
   }
 
   createDeployment(namespace: string, manifest: WorkloadManifest): Workload {

@@ -10,11 +10,13 @@ import { PrefixProxy, type PrefixProxyOptions } from "../rig/prefixproxy.ts";
 import { Proxy } from "../rig/proxy.ts";
 import {
   APP_SERVICE_PORTS,
+  OUTSIDE_ADDRESS,
   type AppSpec,
   type PodFacts,
   type PodHistory,
   type PodMoment,
   type ServiceSpec,
+  type SliceSpec,
   type World,
 } from "./world.ts";
 
@@ -170,6 +172,22 @@ export class ClusterWorld implements World {
 
   async createService(namespace: string, name: string, service: ServiceSpec): Promise<void> {
     await this.#apply(serviceObject(namespace, name, service));
+  }
+
+  async createSlice(namespace: string, service: string, { port, pod }: SliceSpec): Promise<void> {
+    const targetRef = pod === undefined ? {} : { targetRef: { kind: "Pod", name: pod, namespace } };
+    await this.#apply({
+      apiVersion: "discovery.k8s.io/v1",
+      kind: "EndpointSlice",
+      metadata: {
+        name: `${service}-manual`,
+        namespace,
+        labels: { "kubernetes.io/service-name": service },
+      },
+      addressType: "IPv4",
+      ports: [{ ...port, protocol: "TCP" }],
+      endpoints: [{ addresses: [OUTSIDE_ADDRESS], ...targetRef }],
+    });
   }
 
   async updateService(namespace: string, name: string, service: ServiceSpec): Promise<void> {

@@ -8,11 +8,13 @@ import { Sandbox } from "../../src/sandbox/sandbox.ts";
 import {
   APP_PORTS,
   APP_SERVICE_PORTS,
+  OUTSIDE_ADDRESS,
   type AppSpec,
   type PodFacts,
   type PodHistory,
   type PodMoment,
   type ServiceSpec,
+  type SliceSpec,
   type World,
 } from "./world.ts";
 
@@ -125,6 +127,11 @@ export class SandboxWorld implements World {
 
   async createService(namespace: string, name: string, service: ServiceSpec): Promise<void> {
     this.sandbox.cluster.createService(namespace, serviceManifestOf(name, service));
+  }
+
+  async createSlice(namespace: string, service: string, { port, pod }: SliceSpec): Promise<void> {
+    const endpoint = { address: OUTSIDE_ADDRESS, ...(pod === undefined ? {} : { pod }) };
+    this.sandbox.cluster.createEndpointSlice(namespace, { service, port, endpoints: [endpoint] });
   }
 
   async updateService(namespace: string, name: string, service: ServiceSpec): Promise<void> {

@@ -18,6 +18,7 @@ const GOOD = {
   "stateful-set": [{ target: "sts/db", port: "http" }, /^hello from db-0/],
   pod: [{ target: "pod/db-0", port: 8080 }, /^hello from db-0/],
   labels: [{ target: { selector: { app: "web" } }, port: "http" }, /^hello from web-/],
+  "pod-of-a-slice": [{ target: "svc/kept-by-hand", port: 80 }, /^hello from db-0/],
   "other-namespace": [{ target: "OTHER/svc/web", port: "http" }, /^hello from web-/],
 } as const satisfies Record<string, readonly [Readonly<Record<string, unknown>>, RegExp]>;
 
@@ -84,6 +85,11 @@ const BAD = {
     "NoSelector",
     /^service "manual" has no selector, so it has no pods to forward to$/,
   ],
+  "slice-without-pods": [
+    { target: "svc/legacy", port: 80 },
+    "NoSelector",
+    /^service "legacy" has no selector and leads to 192\.0\.2\.1, which is no pod in namespace "NAMESPACE"$/,
+  ],
 } as const satisfies Record<string, readonly [Readonly<Record<string, unknown>>, string, RegExp]>;
 
 /** Hints that tell what is there instead. */
@@ -98,6 +104,8 @@ const HINTS: readonly (readonly [keyof typeof BAD, RegExp])[] = [
   ["no-pod", /"db-0"/],
   ["udp", /TCP alone/],
   ["no-selector", /selector/],
+  ["slice-without-pods", /^`target: host\/legacy\.\S+\.svc` goes there through the relay$/],
+  ["external-name", /^`target: host\/db\.example\.com` goes there through the relay$/],
 ];
 
 /** What forwards.yaml may name, and what status says of what is not there. */
@@ -133,6 +141,17 @@ export function describeTargets(world: () => World): void {
           selects: null,
           ports: [{ name: "main", port: 80, targetPort: 80 }],
         }),
+        ...["kept-by-hand", "legacy"].map((name) =>
+          world().createService(namespace, name, {
+            selects: null,
+            ports: [{ name: "main", port: 80, targetPort: 80 }],
+          }),
+        ),
+        world().createSlice(namespace, "kept-by-hand", {
+          port: { name: "main", port: 8080 },
+          pod: "db-0",
+        }),
+        world().createSlice(namespace, "legacy", { port: { name: "main", port: 80 } }),
       ]);
       const entries = Object.entries(GOOD).map(([name, [forward]]) => {
         const target =

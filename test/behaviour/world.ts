@@ -21,6 +21,16 @@ export interface ServiceSpec {
   readonly externalName?: string;
 }
 
+/** An EndpointSlice with one endpoint and one port. */
+export interface SliceSpec {
+  readonly port: { readonly name: string; readonly port: number };
+  /** Absent: an address outside the cluster. */
+  readonly pod?: string;
+}
+
+/** One that nobody has: TEST-NET-1. */
+export const OUTSIDE_ADDRESS = "192.0.2.1";
+
 export interface ServicePort {
   readonly name: string;
   readonly port: number;
@@ -83,6 +93,8 @@ export interface World extends AsyncDisposable {
   /** Replaces every pod of a Deployment. Resolves when only new ones are left, and ready. */
   rollout(namespace: string, deployment: string, app: AppSpec): Promise<void>;
   createService(namespace: string, name: string, service: ServiceSpec): Promise<void>;
+  /** Leads a Service without a selector to a pod, or to an address outside the cluster. */
+  createSlice(namespace: string, service: string, slice: SliceSpec): Promise<void>;
   updateService(namespace: string, name: string, service: ServiceSpec): Promise<void>;
   deleteService(namespace: string, name: string): Promise<void>;
   /** Sets what the readiness probe of a pod says. Resolves when the pod's status says so too. */

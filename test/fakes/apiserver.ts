@@ -169,12 +169,18 @@ export class FakeApiServer implements AsyncDisposable {
       scripted.answer(asked, response);
       return;
     }
-    const [, namespace, resource] = /\/namespaces\/([^/]+)\/([^/]+)$/.exec(asked.path) ?? [];
+    const [, namespace, resource, name] =
+      /\/namespaces\/([^/]+)\/([^/]+)(?:\/([^/]+))?$/.exec(asked.path) ?? [];
     if (namespace === undefined) {
       response.writeHead(404).end();
       return;
     }
     const key = `${namespace}/${resource}`;
+    if (name !== undefined) {
+      const object = this.#objects.get(key)?.get(name);
+      response.writeHead(object ? 200 : 404).end(JSON.stringify(object ?? { kind: "Status", code: 404 }));
+      return;
+    }
     if (asked.query.has("watch")) this.#watch(key, asked, response);
     else this.#list(key, asked, response);
   }

@@ -23,6 +23,11 @@ export class FakeClock implements Clock {
     return this.#pending.size;
   }
 
+  /** In how many milliseconds each of them fires. */
+  get due(): readonly number[] {
+    return [...this.#pending].map(({ atMs }) => atMs - this.#nowMs);
+  }
+
   sleep(ms: number, signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       if (signal.aborted) {

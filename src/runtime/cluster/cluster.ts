@@ -1,21 +1,27 @@
 /** The Kubernetes side of the seams: names from kubeconfig, resolutions from watches, tunnels from pools. */
-import type { Clock, Cluster, Place, Tunnel, TunnelEvents } from "../deps.ts";
+import type { Clock, Cluster, Place, Random, Tunnel, TunnelEvents } from "../deps.ts";
 import type { Endpoint } from "../core/status.ts";
 import { Dialler } from "./dial.ts";
+import type { RenewableAccess } from "./access.ts";
 import type { KubeApi } from "./kubeapi.ts";
 import { Ladder } from "./ladder.ts";
 import { Pool } from "./pool.ts";
+
+/** An API server that serves again gets the upgrades of its forwards over this long. */
+const RETURN_SPREAD_MS = 500;
 
 /** Owns the API connections through `api`, and a pool for each pod that a tunnel leads to. */
 export class KubeCluster implements Cluster {
   readonly #api: KubeApi;
   readonly #clock: Clock;
   readonly #ways = new Map<string, Way>();
-  readonly #pools = new Map<string, Pool>();
+  readonly #pools = new Map<string, { readonly pool: Pool; readonly place: Place }>();
+  readonly #revivals = new Set<Disposable>();
 
-  constructor(api: KubeApi, clock: Clock) {
+  constructor(api: KubeApi, clock: Clock, random: Random) {
     this.#api = api;
     this.#clock = clock;
+    api.whenBack((access) => this.#revive(access, random));
   }
 
   pin(wanted: Parameters<Cluster["pin"]>[0]): Place {
@@ -34,15 +40,21 @@ export class KubeCluster implements Cluster {
 
   tunnel(place: Place, endpoint: Endpoint, events: TunnelEvents): Tunnel {
     const key = JSON.stringify([place.kubeconfig, place.context, endpoint.podUid]);
-    const pool = this.#pools.get(key) ?? this.#newPool(place, endpoint);
-    this.#pools.set(key, pool);
-    const use = pool.use(endpoint.port, events);
+    const pool = this.#pools.get(key)?.pool ?? this.#newPool(place, endpoint);
+    this.#pools.set(key, { pool, place });
+    const use = pool.use(endpoint.port, {
+      onOpen: () => events.onOpen(),
+      onLost: (reason) => {
+        this.#api.look(place); // there may be another pod
+        events.onLost(reason);
+      },
+    });
     return {
       retry: () => use.retry(),
       open: (port, handler, signal) => pool.stream(port, handler, signal),
       [Symbol.asyncDispose]: async () => {
         use[Symbol.dispose]();
-        if (pool.unused && this.#pools.get(key) === pool) this.#pools.delete(key);
+        if (pool.unused && this.#pools.get(key)?.pool === pool) this.#pools.delete(key);
       },
     };
   }
@@ -54,12 +66,25 @@ export class KubeCluster implements Cluster {
       dialler.forgetPrepared();
       ladder.forget();
     }
-    for (const pool of this.#pools.values()) pool.wake();
+    for (const { pool } of this.#pools.values()) pool.wake();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    for (const revival of this.#revivals) revival[Symbol.dispose]();
     for (const { dialler } of this.#ways.values()) dialler[Symbol.dispose]();
     await this.#api[Symbol.asyncDispose]();
+  }
+
+  /** Not all at once: the server has just come up, and has other clients too. */
+  #revive(access: RenewableAccess, random: Random): void {
+    for (const { pool, place } of this.#pools.values()) {
+      if (this.#api.access(place) !== access) continue;
+      const revival = this.#clock.timer(random() * RETURN_SPREAD_MS, () => {
+        this.#revivals.delete(revival);
+        pool.revive();
+      });
+      this.#revivals.add(revival);
+    }
   }
 
   #newPool(place: Place, { pod, podUid, namespace }: Endpoint): Pool {

@@ -31,11 +31,14 @@ export class Followers implements AsyncDisposable {
   ): Disposable {
     const { target, place } = request;
     const workloads = this.#workloads.get(target.kind);
+    const { namespace } = place;
+    const name = "name" in target ? target.name : undefined;
+    const pod = target.kind === "pod" ? target.name : undefined;
     const open = (onChange: () => void): Sources => ({
-      pods: this.#pods.share(around, place.namespace, onChange),
-      services: target.kind === "svc" ? this.#services.share(around, place.namespace, onChange) : undefined,
-      workloads: workloads?.share(around, place.namespace, onChange),
-      openSlices: () => this.#slices.share(around, place.namespace, onChange),
+      pods: this.#pods.share(around, namespace, onChange, pod),
+      services: target.kind === "svc" ? this.#services.share(around, namespace, onChange, name) : undefined,
+      workloads: workloads?.share(around, namespace, onChange, name),
+      openSlices: () => this.#slices.share(around, namespace, onChange),
     });
     return new Follower(request, { tell, open, random: around.random });
   }
@@ -46,10 +49,11 @@ export class Followers implements AsyncDisposable {
     pod: PodIdentity & { readonly namespace: string },
     tell: () => void,
   ): Disposable {
-    const share = this.#pods.share(around, pod.namespace, () => {
+    const onChange = (): void => {
       const now = share.objects?.get(pod.name);
       if (share.objects && (now?.uid !== pod.uid || now.stage === "finished")) tell();
-    });
+    };
+    const share = this.#pods.share(around, pod.namespace, onChange, pod.name);
     return share;
   }
 

@@ -105,6 +105,41 @@ describe("wake", () => {
   });
 });
 
+describe("the return of a server", () => {
+  test("is told once, and its other lists go on at once", async () => {
+    const server = await FakeApiServer.start();
+    server.put("shop", "pods", podJson("a"));
+    const path = kubeconfig({ one: server.url });
+    const clock = new FakeClock();
+    const api = apiOf(clock);
+    const backs: string[] = [];
+    api.whenBack(({ context }) => backs.push(context));
+    const place = api.pin({ kubeconfig: path, context: "one", namespace: undefined });
+    server.script("/pods", (_, response) => response.socket?.destroy(), 4);
+    const told: string[] = [];
+    for (const namespace of ["shop", "team"]) {
+      const request = {
+        place: { ...place, namespace },
+        target: { kind: "pod", name: "a" },
+        remotePort: undefined,
+      };
+      api.follow(request as Parameters<typeof api.follow>[0], (resolution) =>
+        told.push(`${namespace} ${resolution.kind === "none" ? resolution.reason.code : "found"}`),
+      );
+    }
+    await until(() => told.length === 2);
+    expect(backs).toEqual([]);
+    while (backs.length === 0) await clock.advance(5);
+    await until(() => server.watches === 2);
+    expect(new Set(told)).toEqual(
+      new Set(["shop Unreachable", "team Unreachable", "shop found", "team PodMissing"]),
+    );
+    expect(backs).toEqual(["one"]);
+    await api[Symbol.asyncDispose]();
+    await server[Symbol.asyncDispose]();
+  });
+});
+
 describe("doubt", () => {
   test("of a server asks it again on behalf of all its namespaces, and of no other; once in five seconds", async () => {
     await using one = await FakeApiServer.start();

@@ -36,6 +36,7 @@ export class KubeApi implements AsyncDisposable {
   readonly #kubeconfigs: Kubeconfigs;
   readonly #clients = new Map<string, Client>();
   readonly #followers = new Followers();
+  readonly #onBack: ((access: RenewableAccess) => void)[] = [];
 
   constructor(options: KubeApiOptions) {
     this.#options = options;
@@ -91,6 +92,17 @@ export class KubeApi implements AsyncDisposable {
     if (client) this.#followers.wake("asked", { rest: client.rest, namespace: place.namespace });
   }
 
+  /** `tell` is called when an API server serves again that did not answer a list or watch. It must not throw. */
+  whenBack(tell: (access: RenewableAccess) => void): void {
+    this.#onBack.push(tell);
+  }
+
+  /** Something came to light that a watch would have told: where objects must not be watched they are looked at. */
+  look(place: Place): void {
+    const client = this.#clients.get(keyOf(place));
+    if (client) this.#followers.wake("look", { rest: client.rest, namespace: place.namespace });
+  }
+
   /** A connection to this API server went dead without a word: its watches go on over new ones. */
   doubt(place: Place): void {
     const client = this.#clients.get(keyOf(place));
@@ -123,7 +135,10 @@ export class KubeApi implements AsyncDisposable {
       const { source } = access.proxy;
       this.#options.log.info("proxy", { context: place.context, proxy: addressText(access.proxy), source });
     }
-    const rest = new RestClient(access, this.#options.clock);
+    const rest = new RestClient(access, this.#options.clock, () => {
+      this.#followers.wake("back", { rest });
+      for (const tell of this.#onBack) tell(access);
+    });
     const client: Client = { access, rest, doubtedAtMs: Number.NEGATIVE_INFINITY };
     this.#clients.set(key, client);
     return client;

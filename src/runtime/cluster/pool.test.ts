@@ -298,6 +298,19 @@ describe("when no connection is to be had", () => {
     expect(upgrades).toBe(2);
   });
 
+  test("the server's return is a reason to try, unless a connection stands or nobody wants one", async () => {
+    script = [unreachable()];
+    const user = use();
+    await turnUntil(() => told.length > 0);
+    pool.revive();
+    await turnUntil(() => told.includes("open"));
+    pool.revive();
+    user[Symbol.dispose]();
+    pool.revive();
+    await settle();
+    expect(upgrades).toBe(2);
+  });
+
   test("those who wait for a stream learn it too", async () => {
     script = [unreachable()];
     use();

@@ -145,6 +145,11 @@ export class Pool {
     for (const connection of this.#connections) void connection.prove();
   }
 
+  /** The API server is back after it did not serve: nobody need wait for the next try. */
+  revive(): void {
+    if (!this.unused) this.#openFirst();
+  }
+
   /** The least loaded connection, for those of `more` who come besides the waiting that no opening one is for. */
   #shareable(more: number): PodConnection | undefined {
     if (!this.#full || this.#waiting.size + more <= this.#opening) return undefined;

@@ -6,6 +6,8 @@ import { Connector } from "./connector.ts";
 import { exchange } from "./exchange.ts";
 import { answerFailure, deadlineFailure, dialFailure, malformedAnswer, type ApiCall } from "./failures.ts";
 import { KeptSockets } from "./keptsockets.ts";
+import { Reach } from "./reach.ts";
+import { Throttle } from "./throttle.ts";
 import { LineSplitter } from "../wire/lines.ts";
 import { Watchdog } from "./watchdog.ts";
 
@@ -34,11 +36,16 @@ export class RestClient implements Disposable {
   readonly access: RenewableAccess;
   readonly #clock: Clock;
   readonly #connector: Connector;
+  readonly #throttle: Throttle;
+  readonly #reach: Reach;
   /** The newest serves; an older one, of other certificates or another proxy, lives on until its requests have ended. */
   #kept: Kept[] = [];
 
-  constructor(access: RenewableAccess, clock: Clock) {
+  /** `onBack` is called when the server serves again after it did not; it must not throw. */
+  constructor(access: RenewableAccess, clock: Clock, onBack: () => void = () => {}) {
     this.access = access;
+    this.#throttle = new Throttle(clock);
+    this.#reach = new Reach(clock, onBack);
     this.#connector = new Connector(access, clock);
     this.#clock = clock;
   }
@@ -62,8 +69,14 @@ export class RestClient implements Disposable {
     return this.#events(await this.#send(request, signal), signal);
   }
 
+  /** That the server did not serve a moment ago says nothing any more: the next request finds out. */
+  forgetTrouble(): void {
+    this.#reach.forget();
+  }
+
   /** The machine slept: the next requests go on new connections, since the kept ones may be dead. */
   wake(): void {
+    this.#reach.forget();
     this.#kept = this.#kept.filter(({ agent }) => agent.retire());
   }
 
@@ -124,8 +137,16 @@ export class RestClient implements Disposable {
     }
   }
 
-  /** A response of status 200 whose body has not been read. Refused credentials are renewed once. */
-  async #send(request: ApiRequest, signal: AbortSignal): Promise<IncomingMessage> {
+  /** A response of status 200 whose body has not been read, when it is this request's turn. */
+  #send(request: ApiRequest, signal: AbortSignal): Promise<IncomingMessage> {
+    return this.#reach.attempt(signal, async () => {
+      await this.#throttle.turn(signal);
+      return this.#ask(request, signal);
+    });
+  }
+
+  /** Refused credentials are renewed once. */
+  async #ask(request: ApiRequest, signal: AbortSignal): Promise<IncomingMessage> {
     const credentials = await this.access.credentials(signal);
     const first = await this.#exchange(request, credentials, signal);
     if (first.statusCode !== 401) return this.#accept(request, first, signal);

@@ -1,6 +1,12 @@
 /** One reflector per API server and namespace for everyone who needs it. */
 import type { Kind } from "./objects.ts";
-import { Reflector, type ReflectorState, type ReflectorSurroundings, type WakeReason } from "./reflector.ts";
+import {
+  Reflector,
+  type ReflectorState,
+  type ReflectorSurroundings,
+  type Wanted,
+  type WakeReason,
+} from "./reflector.ts";
 import type { RestClient } from "./rest.ts";
 
 /** A share of a reflector. It ends with the last share that is disposed. */
@@ -11,7 +17,8 @@ export interface Share<T> extends Disposable {
 
 interface Entry<T> {
   readonly reflector: Reflector<T>;
-  readonly listeners: Set<() => void>;
+  /** Each with the name that it wants; undefined: all. */
+  readonly listeners: Map<() => void, string | undefined>;
 }
 
 /** The reflectors of one kind. Disposing ends them all. */
@@ -24,17 +31,21 @@ export class SharedReflectors<T> implements AsyncDisposable {
     this.#kind = kind;
   }
 
-  /** `onChange` is called after each change of objects or state, never from within this call. */
-  share(around: ReflectorSurroundings, namespace: string, onChange: () => void): Share<T> {
+  /**
+   * `onChange` is called after each change of objects or state, never from within this call. One who needs but the
+   * object of one name says so, and is served where a user may read no other; there may be no other in its share.
+   */
+  share(around: ReflectorSurroundings, namespace: string, onChange: () => void, name?: string): Share<T> {
     const { reflector, listeners } = this.#entry(around, namespace);
     const listener = (): void => onChange(); // a new function, since two shares may bring the same one
-    listeners.add(listener);
+    listeners.set(listener, name);
+    reflector.wake("look");
     return {
       get state() {
-        return reflector.state;
+        return reflector.view(name).state;
       },
       get objects() {
-        return reflector.objects;
+        return reflector.view(name).objects;
       },
       [Symbol.dispose]: () => {
         if (listeners.delete(listener) && listeners.size === 0)
@@ -65,10 +76,11 @@ export class SharedReflectors<T> implements AsyncDisposable {
     this.#entries.set(around.rest, entries);
     const known = entries.get(namespace);
     if (known) return known;
-    const listeners = new Set<() => void>();
-    const reflector = new Reflector(around, this.#kind, namespace, () => {
-      for (const listener of listeners) listener();
-    });
+    const listeners: Entry<T>["listeners"] = new Map();
+    const onChange = (): void => {
+      for (const listener of listeners.keys()) listener();
+    };
+    const reflector = new Reflector(around, this.#kind, namespace, onChange, () => wantedBy(listeners));
     const entry = { reflector, listeners };
     entries.set(namespace, entry);
     return entry;
@@ -83,4 +95,12 @@ export class SharedReflectors<T> implements AsyncDisposable {
     this.#closing.add(closed);
     void closed.then(() => this.#closing.delete(closed));
   }
+}
+
+function wantedBy(listeners: Entry<unknown>["listeners"]): Wanted {
+  const names = [...listeners.values()];
+  return {
+    names: new Set(names.filter((name) => name !== undefined)),
+    others: names.includes(undefined) ? "too" : "not",
+  };
 }
