@@ -8,6 +8,7 @@ import { KfwdError } from "./errors.ts";
 import { KubeCluster } from "./runtime/cluster/cluster.ts";
 import { KubeApi } from "./runtime/cluster/kubeapi.ts";
 import { realClock } from "./runtime/clock.ts";
+import type { Terminal } from "./runtime/deps.ts";
 import { ownIdentity } from "./runtime/daemon/identity.ts";
 import { FileLog } from "./runtime/daemon/log.ts";
 import { claimProject, type Ownership } from "./runtime/daemon/ownership.ts";
@@ -44,7 +45,8 @@ export async function supervise(
   const facts = { env: process.env, uid, platform: process.platform, home: homeFolder() };
   const log = new FileLog(clock, logPath(facts, request.id));
   const world = { clock, random: Math.random, log };
-  const api = new KubeApi({ ...world, env: process.env, home: facts.home, version: VERSION });
+  const terminal = mode === "foreground" ? ownTerminal() : undefined;
+  const api = new KubeApi({ ...world, env: process.env, home: facts.home, version: VERSION, terminal });
   const cluster = new KubeCluster(api, clock, Math.random);
   const net = localNet({ clock, knownOwner: portHolder(request.runtimeFolder, uid) });
   const startedAt = new Date().toISOString();
@@ -73,6 +75,12 @@ export async function supervise(
     await cluster[Symbol.asyncDispose]();
     throw thrown;
   }
+}
+
+/** Undefined where nobody could answer, or would not see the question. */
+function ownTerminal(): Terminal | undefined {
+  if (!process.stdin.isTTY || !process.stderr.isTTY) return undefined;
+  return { say: (text) => void process.stderr.write(text) };
 }
 
 async function keep(

@@ -6,6 +6,7 @@ import {
   supervisorDied,
   type LockRecord,
   type LockState,
+  type Note,
   type Project,
   type StatusReport,
 } from "../runtime/index.ts";
@@ -40,10 +41,15 @@ export async function status(world: World, wanted: readonly string[], flags: Sha
   } else {
     const look = { width: out.dataWidth, paint: out.dataPaint, nowMs: world.clock.wall() };
     out.data(statusTable(entries, look));
+    for (const note of report.notes ?? []) out.note(visible(noteText(note)));
     if (configChanged)
       out.note(`${visible(report.config.path ?? "")} has changed since; \`kfwd up\` makes it so`);
   }
   return readinessOf(entries).exit === 0 ? 0 : 1;
+}
+
+function noteText({ message, hint }: Note): string {
+  return hint === undefined ? message : `${message} (hint: ${hint})`;
 }
 
 /** The record of a supervisor that answers. @throws KfwdError of exit status 3 or 5 for any other state. */

@@ -3,7 +3,7 @@
  * implement them, a composition root joins them, tests put fakes in their place.
  */
 import type { ForwardSpec, RelaySpec, RemotePort, Target } from "../schema/spec.ts";
-import type { Endpoint, LocalAddress, Reason, StatusReport, SupervisorEvent } from "./core/status.ts";
+import type { Endpoint, LocalAddress, Note, Reason, StatusReport, SupervisorEvent } from "./core/status.ts";
 
 /** Time. Everything that waits or stamps takes it as an argument; only clock.ts reads the real one. */
 export interface Clock {
@@ -28,6 +28,12 @@ export interface Log {
   error(event: string, fields?: LogFields): void;
 }
 export type LogFields = Readonly<Record<string, string | number | boolean | null | undefined>>;
+
+/** The terminal of whoever runs a supervisor in the foreground. A program that is to ask there inherits our input. */
+export interface Terminal {
+  /** Shows what such a program says. */
+  say(text: string): void;
+}
 
 // --- the cluster side -------------------------------------------------------------------------------------------
 
@@ -55,6 +61,13 @@ export interface Cluster extends AsyncDisposable {
     readonly context: string | undefined;
     readonly namespace: string | undefined;
   }): Place;
+  /**
+   * Lets whoever sits at a terminal log in where the way to this cluster asks for it, before anything else is written
+   * there. Resolves at once where nobody does, and never throws: what it came to shows when it is needed.
+   */
+  login(place: Place): Promise<void>;
+  /** What a user should know of the way to this cluster although it may well work. */
+  notes(place: Place): readonly Note[];
   /**
    * Tells what the target means now and on every change, from one list+watch per kind and namespace that all
    * followers share. The first call comes as soon as the lists have; the same resolution is told twice only around a

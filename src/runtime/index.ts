@@ -36,7 +36,7 @@ import type { LockRecord } from "./wire/lockrecord.ts";
 
 export { Board } from "./board.ts";
 export { readinessOf, type Readiness } from "./core/readiness.ts";
-export type { ForwardStatus, Reason, StatusReport, SupervisorEvent } from "./core/status.ts";
+export type { ForwardStatus, Note, Reason, StatusReport, SupervisorEvent } from "./core/status.ts";
 export { deathText, supervisorDied } from "./daemon/death.ts";
 export type { Clock } from "./deps.ts";
 export type { LockState } from "./daemon/inspect.ts";

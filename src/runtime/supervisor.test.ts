@@ -59,6 +59,36 @@ async function readyForward(): Promise<void> {
   await settle();
 }
 
+describe("a login", () => {
+  test("comes before anything is started, once for each cluster, and nothing ends meanwhile", async () => {
+    const done = world.cluster.asksForLogin();
+    const applied = apply([spec("a", 1), spec("b", 2), spec("c", 3, { context: "other" })]);
+    await settle();
+    expect(world.net.bound.size).toBe(0);
+    supervisor.endIfIdle();
+    done();
+    expect(await applied).toEqual(["start a", "start b", "start c"]);
+    expect(world.cluster.logins).toEqual(["kt", "other"]);
+  });
+
+  test("that is under way while all is stopped starts nothing any more", async () => {
+    const done = world.cluster.asksForLogin();
+    const applied = expect(apply([spec("a", 1)])).rejects.toMatchObject({ code: "NOT_RUNNING" });
+    await settle();
+    await supervisor.stop({ names: null, drainMs: 0 });
+    done();
+    await applied;
+    expect(world.net.bound.size).toBe(0);
+  });
+});
+
+test("status has the notes of the clusters in use, each once", async () => {
+  const note = { code: "TlsNotVerified", message: "not checked" };
+  world.cluster.notesOf.set("kt", [note]).set("unused", [{ code: "X", message: "of nobody" }]);
+  await apply([spec("a", 1), spec("b", 2)]);
+  expect((await supervisor.status()).notes).toEqual([note]);
+});
+
 describe("a forward", () => {
   test("binds its port at once and is ready when its tunnel is proven", async () => {
     await apply([spec("api", 8080)]);

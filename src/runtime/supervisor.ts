@@ -36,6 +36,7 @@ export class Supervisor implements ServedControl {
   #project = "";
   #config: StatusReport["config"] = { path: null, sha256: "" };
   #turn: Promise<unknown> = Promise.resolve();
+  #applying = 0;
   #stage: { readonly kind: "running" } | { readonly kind: "ending"; readonly drainUntilMs: number } = {
     kind: "running",
   };
@@ -59,14 +60,17 @@ export class Supervisor implements ServedControl {
       supervisor: this.#self,
       config: this.#config,
       entries: this.#statuses(),
+      ...this.#notes(),
     });
   }
 
   apply(request: ApplyRequest): Promise<ApplyResult> {
     return this.#inTurn(async () => {
+      this.#applying++;
       try {
         return await this.#apply(request);
       } finally {
+        this.#applying--;
         this.endIfIdle(); // a first file that was refused leaves nothing to keep
       }
     });
@@ -93,9 +97,9 @@ export class Supervisor implements ServedControl {
     for (const forward of this.#forwards.values()) forward.wake();
   }
 
-  /** Ends the supervisor if it keeps no forward. */
+  /** Ends the supervisor if it keeps no forward, nor is about to. */
   endIfIdle(): void {
-    if (this.#forwards.size === 0) void this.#stopAll(0);
+    if (this.#forwards.size === 0 && this.#applying === 0) void this.#stopAll(0);
   }
 
   async #apply(request: ApplyRequest): Promise<ApplyResult> {
@@ -119,6 +123,7 @@ export class Supervisor implements ServedControl {
       leaving.map(({ name }) => name),
       0,
     );
+    await this.#login([...pinned.values()]);
     this.#refuseIfEnding();
     for (const change of changes) {
       switch (change.action) {
@@ -141,6 +146,14 @@ export class Supervisor implements ServedControl {
     this.#sort(request.forwards);
     this.#wakeKept(changes);
     return { changes: changes.map(({ name, action }) => ({ name, action })) };
+  }
+
+  /** One after the other: they share a terminal. */
+  async #login(wanted: readonly Pinned[]): Promise<void> {
+    const ways = new Map(
+      wanted.map(({ place }) => [JSON.stringify([place.kubeconfig, place.context]), place]),
+    );
+    for (const place of ways.values()) await this.#deps.cluster.login(place);
   }
 
   #refuseIfEnding(): void {
@@ -217,6 +230,13 @@ export class Supervisor implements ServedControl {
     const order = new Map(wanted.map((spec, index) => [spec.name, index]));
     const rank = (name: string): number => order.get(name) ?? order.size;
     this.#forwards = new Map([...this.#forwards].sort(([a], [b]) => rank(a) - rank(b)));
+  }
+
+  #notes(): Pick<StatusReport, "notes"> {
+    const places = [...this.#forwards.values()].map(({ place }) => place);
+    const notes = places.flatMap((place) => this.#deps.cluster.notes(place));
+    const once = new Map(notes.map((note) => [note.message, note]));
+    return once.size === 0 ? {} : { notes: [...once.values()] };
   }
 
   #statuses(): readonly ForwardStatus[] {

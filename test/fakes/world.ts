@@ -1,4 +1,4 @@
-import type { Endpoint, Reason } from "../../src/runtime/core/status.ts";
+import type { Endpoint, Note, Reason } from "../../src/runtime/core/status.ts";
 import type {
   CarryEnd,
   ClientEvents,
@@ -24,6 +24,10 @@ export class FakeCluster implements Cluster {
   readonly tunnels: FakeTunnel[] = [];
   /** The calls of `wake`. */
   readonly woken: (Place | undefined)[] = [];
+  /** The contexts of the calls of `login`. */
+  readonly logins: string[] = [];
+  readonly notesOf = new Map<string, readonly Note[]>();
+  #login: Promise<void> = Promise.resolve();
   currentContext = "kt";
   /** What a pod says to a probe; undefined: it takes none. */
   answer: (() => string) | undefined;
@@ -36,6 +40,22 @@ export class FakeCluster implements Cluster {
       context: wanted.context ?? this.currentContext,
       namespace: wanted.namespace ?? "default",
     };
+  }
+
+  async login(place: Place): Promise<void> {
+    this.logins.push(place.context);
+    await this.#login;
+  }
+
+  notes({ context }: Place): readonly Note[] {
+    return this.notesOf.get(context) ?? [];
+  }
+
+  /** Somebody is to log in, until the function that it returns is called. */
+  asksForLogin(): () => void {
+    let done = (): void => {};
+    this.#login = new Promise((resolve) => (done = resolve));
+    return done;
   }
 
   follow(_request: unknown, tell: (resolution: Resolution) => void): Disposable {

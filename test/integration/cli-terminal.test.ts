@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from "node:child_process";
-import { readFileSync, readdirSync } from "node:fs";
+import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { SandboxWorld } from "../behaviour/sandboxworld.ts";
@@ -133,6 +133,44 @@ describe.concurrent(`on a terminal${LACK}`, () => {
       /^stopping 1 forward: open connections may go on for 60s\n1 forward stopped \(\d+\.\ds\)\n$/,
     );
   });
+
+  test.skipIf(LACK)(
+    "a credential plugin may ask before anything is drawn, and need not in the background",
+    async () => {
+      await using project = await projectOf(world, namespace, FORWARDS);
+      const login = join(project.root, "login");
+      const token = world.sandbox.token("admin");
+      const answer = JSON.stringify({ kind: "ExecCredential", status: { token } });
+      const ask = `printf 'code? ' >&2; read code; [ "$code" = 1234 ] || exit 1; cat <<'END'\n${answer}\nEND\n`;
+      writeFileSync(login, `#!/bin/sh\n${ask}`, { mode: 0o700 });
+      const config = JSON.parse(world.sandbox.kubeconfig("admin")) as { users: { user: object }[] };
+      const exec = {
+        apiVersion: "client.authentication.k8s.io/v1",
+        command: login,
+        interactiveMode: "Always",
+      };
+      for (const user of config.users) user.user = { exec };
+      writeFileSync(join(project.root, "asking"), JSON.stringify(config));
+      project.env["KUBECONFIG"] = join(project.root, "asking");
+
+      const { status } = await project.run("up", "--wait");
+      expect(status).toBe(4);
+      expect((await project.forward("api")).reason).toMatchObject({
+        message: `the credential plugin "${login}" of user "admin" wants a terminal, and kfwd has none for it`,
+        hint: expect.stringMatching(/^kfwd down, then kfwd up in a terminal/) as string,
+      });
+      await project.ok("down");
+
+      const up = onTerminal(project, "up");
+      await up.says(/code\? /);
+      expect(up.stdout).not.toContain(HIDE_CURSOR);
+      up.child.stdin?.write("1234\r");
+      await up.says(/kfwd: ready 2\/2\r\n/);
+      await expectEcho(await dial((await portsOf(project))("api")));
+      up.child.stdin?.write("\u0003");
+      expect((await within(up.ended)).status).toBe(0);
+    },
+  );
 
   test.skipIf(LACK)("lines alone when only stdout is one: scripts read stderr", async () => {
     await using project = await projectOf(world, namespace, FORWARDS);

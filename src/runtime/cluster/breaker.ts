@@ -20,9 +20,12 @@ export class Breaker {
     return this.#clock.now() < this.#restUntilMs;
   }
 
-  failed(): void {
+  /** Says whether there have been so many that it rests now. */
+  failed(): boolean {
     this.#failures++;
-    if (this.#failures >= this.#limit) this.#restUntilMs = this.#clock.now() + this.#restMs;
+    if (this.#failures < this.#limit) return false;
+    this.#restUntilMs = this.#clock.now() + this.#restMs;
+    return true;
   }
 
   /** Things are well, or a person asked for another try. */

@@ -1,6 +1,6 @@
 /** The Kubernetes side of the seams: names from kubeconfig, resolutions from watches, tunnels from pools. */
 import type { Clock, Cluster, Place, Random, Tunnel, TunnelEvents } from "../deps.ts";
-import type { Endpoint } from "../core/status.ts";
+import type { Endpoint, Note } from "../core/status.ts";
 import { Dialler } from "./dial.ts";
 import type { RenewableAccess } from "./access.ts";
 import type { KubeApi } from "./kubeapi.ts";
@@ -26,6 +26,14 @@ export class KubeCluster implements Cluster {
 
   pin(wanted: Parameters<Cluster["pin"]>[0]): Place {
     return this.#api.pin(wanted);
+  }
+
+  login(place: Place): Promise<void> {
+    return this.#api.login(place);
+  }
+
+  notes(place: Place): readonly Note[] {
+    return this.#api.notes(place);
   }
 
   follow(...[request, tell]: Parameters<Cluster["follow"]>): Disposable {

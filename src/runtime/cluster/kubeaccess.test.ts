@@ -132,7 +132,8 @@ describe("headers", () => {
     });
     expect(await new Rig(user(1)).failure()).toMatchObject({
       code: "CREDENTIALS",
-      message: 'cannot renew the login of user "ann" (auth provider "oidc")',
+      message:
+        'cannot renew the login of user "ann" (auth provider "oidc"): its ID token has expired, and the kubeconfig has nothing to renew it with',
     });
   });
 
@@ -382,7 +383,7 @@ describe("a credential plugin", () => {
     expect(error).toMatchObject({
       code: "CREDENTIALS",
       exit: 4,
-      message: `the credential plugin "${join(folder, "login")}" of user "ann" failed: SSO session  expired`,
+      message: `the credential plugin "${join(folder, "login")}" of user "ann" failed: first | SSO session  expired`,
       detail: "first\nSSO session  expired",
       hint: "log in to your cluster again",
     });
@@ -431,7 +432,7 @@ describe("a credential plugin", () => {
       name: "wants a terminal",
       exec: { command: "sh", interactiveMode: "Always" },
       what: /wants a terminal, and kfwd has none for it$/,
-      hint: "use a way to log in that asks nothing: kfwd runs in the background, too",
+      hint: "kfwd down, then kfwd up in a terminal and without -d: there the plugin may ask once, when it starts",
     },
   ])("that $name", async ({ exec, what, hint }) => {
     const error = await new Rig({ exec: { apiVersion: "v1", ...exec } }).failure();
@@ -461,7 +462,47 @@ describe("a credential plugin", () => {
       hint: "it may wait for somebody: log in with it in a terminal first",
     });
     await until(() => !isRunning(pid));
-    expect(rig.clock.pending).toBe(0);
+    await until(() => rig.clock.pending === 0);
+  });
+
+  test("that hangs after it said where to log in is quoted", async () => {
+    const login = "open https://login.test and enter ABC";
+    const rig = new Rig(plugin(`echo '${login}' >&2; exec sleep 60`, { interactiveMode: "IfAvailable" }));
+    const said: string[] = [];
+    const work = rig.access.login({ say: (text) => void said.push(text) });
+    await until(() => said.join("") === `${login}\n`);
+    const failure = rig.failure(); // shares the run
+    await rig.clock.advance(300_000);
+    expect((await failure).message).toMatch(/ gave no answer within 300 s; it said: open .* enter ABC$/);
+    await work;
+    await until(() => rig.clock.pending === 0);
+  });
+
+  test("that does not end when it is asked to is killed two seconds later, with what it started", async () => {
+    const pid = join(folder, "pid");
+    const rig = new Rig(plugin(`trap '' TERM; echo $$ > "${pid}"; while :; do sleep 0.05; done`));
+    const work = rig.failure();
+    await until(() => existsSync(pid) && readFileSync(pid, "utf8").endsWith("\n"));
+    await rig.clock.advance(30_000);
+    await work;
+    await rig.clock.advance(1_999);
+    expect(isRunning(pid)).toBe(true);
+    await rig.clock.advance(1);
+    await until(() => !isRunning(pid));
+    await until(() => rig.clock.pending === 0);
+  });
+
+  test.each(["", ">&2"])("that prints without end is ended (%j)", async (where) => {
+    const rig = new Rig(plugin(`yes token ${where}`));
+    expect((await rig.failure()).message).toMatch(/ printed more than 1 MiB, which is no ExecCredential$/);
+    await until(() => rig.clock.pending === 0);
+  });
+
+  test("that could not be started is looked for again and again: no window was opened", async () => {
+    const rig = new Rig({ exec: { apiVersion: "v1", command: "./login" } });
+    for (let i = 0; i < 5; i++) expect((await rig.failure()).message).toMatch(/is not installed/);
+    plugin(answer("t"));
+    expect(await rig.headers()).toEqual({ Authorization: "Bearer t" });
   });
 
   test("reads the end of its input at once", async () => {
@@ -489,8 +530,12 @@ describe("a credential plugin", () => {
 
   test("that failed three times is left alone for ten minutes, or until a person asks", async () => {
     const rig = new Rig(plugin("echo no >&2; exit 1"));
-    for (let i = 0; i < 5; i++) expect((await rig.failure()).message).toMatch(/failed: no$/);
+    expect((await rig.failure()).hint).toBe("log in to your cluster again");
+    for (let i = 0; i < 4; i++) expect((await rig.failure()).message).toMatch(/failed: no$/);
     expect(runs()).toBe(3);
+    expect((await rig.failure()).hint).toBe(
+      "log in to your cluster again, then kfwd up: after 3 failures the plugin is run each 10 min only",
+    );
     await rig.clock.advance(599_999);
     await rig.failure();
     expect(runs()).toBe(3);
@@ -509,6 +554,41 @@ describe("a credential plugin", () => {
     expect(runs()).toBe(3);
   });
 
+  test("is run again as soon as the kubeconfig has another one, however often it failed", async () => {
+    const rig = new Rig(plugin("exit 1"));
+    for (let i = 0; i < 5; i++) await rig.failure();
+    rig.write(plugin(answer("t"), { args: ["--new"] }));
+    expect(await rig.headers()).toEqual({ Authorization: "Bearer t" });
+  });
+
+  test("is not run for an edit of the kubeconfig that is not about it", async () => {
+    const rig = new Rig(plugin(answer("t")));
+    await rig.headers();
+    writeFileSync(rig.path, `${readFileSync(rig.path, "utf8")}\n\n`);
+    await rig.headers();
+    expect(runs()).toBe(1);
+  });
+
+  test("is not run because an authority was renewed beside it", async () => {
+    const make = () => generate([{ name: "commonName", value: "x" }], { keyType: "ec", algorithm: "sha256" });
+    const ca = join(folder, "ca.crt");
+    writeFileSync(ca, (await make()).cert);
+    const rig = new Rig(plugin(answer("t")), { "certificate-authority": "ca.crt" });
+    const first = await rig.access.credentials(rig.signal);
+    writeFileSync(ca, (await make()).cert);
+    await rig.clock.advance(60_000);
+    expect((await rig.access.credentials(rig.signal)).tls).not.toBe(first.tls);
+    expect(runs()).toBe(1);
+  });
+
+  test("whose same answer is refused again and again is left alone, though it was good for long", async () => {
+    const rig = new Rig(plugin(answer("t")));
+    await rig.headers();
+    await rig.clock.advance(3_600_000);
+    for (let i = 0; i < 9; i++) rig.access.forget(await rig.access.credentials(rig.signal));
+    expect(runs()).toBe(4);
+  });
+
   test("whose answers were good for long may be refused many times", async () => {
     const rig = new Rig(plugin('printf \'{"status":{"token":"%s"}}\' "$(wc -l < "$(dirname "$0")/runs")"'));
     for (let i = 0; i < 5; i++) {
@@ -518,6 +598,102 @@ describe("a credential plugin", () => {
     }
     expect(runs()).toBe(5);
   });
+});
+
+describe("a credential plugin and a terminal", () => {
+  const info = () =>
+    JSON.parse(readFileSync(join(folder, "info"), "utf8")) as { spec: { interactive: boolean } };
+  const asking = `echo 'code?' >&2; printf '%s' "$KUBERNETES_EXEC_INFO" > "$(dirname "$0")/info"; `;
+  const terminal = () => {
+    const said: string[] = [];
+    return { said, say: (text: string) => void said.push(text) };
+  };
+
+  test.each(["Always", "IfAvailable", undefined])(
+    "with %s it may ask once, before anything else; later it gets none",
+    async (interactiveMode) => {
+      const rig = new Rig(plugin(asking + answer("t", 600_000), { interactiveMode }));
+      const tty = terminal();
+      await rig.access.login(tty);
+      expect(tty.said.join("")).toBe("code?\n");
+      expect(info().spec.interactive).toBe(true);
+      expect(await rig.headers()).toEqual({ Authorization: "Bearer t" });
+      await rig.access.login(tty);
+      expect(runs()).toBe(1);
+
+      await rig.clock.advance(540_000);
+      if (interactiveMode === "Always") {
+        expect((await rig.failure()).message).toMatch(/wants a terminal, and kfwd has none for it$/);
+      } else {
+        await rig.headers();
+        expect(info().spec.interactive).toBe(false);
+        expect(tty.said.join("")).toBe("code?\n");
+      }
+    },
+  );
+
+  test("with Never it is not even run ahead", async () => {
+    const rig = new Rig(plugin(answer("t"), { interactiveMode: "Never" }));
+    await rig.access.login(terminal());
+    expect(runs()).toBe(0);
+  });
+
+  test("what fails there ends nothing, and is told by who needs it", async () => {
+    const rig = new Rig(plugin("echo no >&2; exit 1", { interactiveMode: "IfAvailable" }));
+    const tty = terminal();
+    await rig.access.login(tty);
+    expect(tty.said.join("")).toBe("no\n");
+    expect((await rig.failure()).message).toMatch(/failed: no$/);
+  });
+});
+
+describe("what holds although it cannot be read any more", () => {
+  test("a kubeconfig: broken, then gone, then mended", async () => {
+    const rig = new Rig({ token: "t" });
+    await rig.headers();
+    expect(rig.access.notes()).toEqual([]);
+    writeFileSync(rig.path, "contexts: [");
+    expect(rig.access.notes()).toMatchObject([
+      {
+        code: "KubeconfigStale",
+        message: `kubeconfig "${rig.path}" is not valid YAML (line 1, column 12); what it said before holds`,
+      },
+    ]);
+    rmSync(rig.path);
+    expect(rig.access.notes()[0]?.message).toBe(
+      `kubeconfig "${rig.path}" does not exist; what it said before holds`,
+    );
+    expect(await rig.headers()).toEqual({ Authorization: "Bearer t" });
+    rig.write({ token: "t2" });
+    expect(rig.access.notes()).toEqual([]);
+    expect(await rig.headers()).toEqual({ Authorization: "Bearer t2" });
+  });
+
+  test("a token file that is being written: the last token, until the server refuses it", async () => {
+    const tokenFile = join(folder, "token");
+    writeFileSync(tokenFile, "one");
+    const rig = new Rig({ tokenFile });
+    const first = await rig.access.credentials(rig.signal);
+    writeFileSync(tokenFile, "");
+    await rig.clock.advance(60_000);
+    expect(await rig.access.credentials(rig.signal)).toBe(first);
+    const empty = `the kubeconfig names the file "${tokenFile}" for the token of user "ann": it is empty`;
+    expect(rig.access.notes()[0]?.message).toBe(`${empty}; what it said before holds`);
+    rig.access.forget(first);
+    expect((await rig.failure()).message).toBe(empty);
+    writeFileSync(tokenFile, "two");
+    expect(await rig.headers()).toEqual({ Authorization: "Bearer two" });
+    expect(rig.access.notes()).toEqual([]);
+  });
+});
+
+test("certificates that are not checked are told in status", async () => {
+  expect(new Rig({}, { "insecure-skip-tls-verify": true }).access.notes()).toEqual([
+    {
+      code: "TlsNotVerified",
+      message: 'context "kt" does not check the certificate of its cluster (insecure-skip-tls-verify)',
+    },
+  ]);
 });
 
 function isRunning(pidFile: string): boolean {

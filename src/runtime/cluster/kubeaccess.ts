@@ -1,13 +1,15 @@
 /** The credentials of one context: read, renewed, given up. */
 import { createSecureContext, type ConnectionOptions } from "node:tls";
 import { isIP } from "node:net";
+import { isDeepStrictEqual } from "node:util";
 import { KfwdError } from "../../errors.ts";
-import type { Clock } from "../deps.ts";
+import type { Note } from "../core/status.ts";
+import type { Clock, Terminal } from "../deps.ts";
 import type { Credentials, RenewableAccess } from "./access.ts";
 import { Breaker } from "./breaker.ts";
 import type { Connection } from "./kubeconfig.ts";
 import { MaterialReader, type Material } from "./material.ts";
-import { loginHint } from "./plugin.ts";
+import { loginHint, PluginNotRun, type PluginAnswer } from "./plugin.ts";
 import type { ProxyServer } from "./proxy.ts";
 
 /** Files and tokens of a kubeconfig are read anew after this long: others renew them, and client-go does the same. */
@@ -34,13 +36,20 @@ export interface AccessSurroundings {
   readonly version: string;
 }
 
-/** Credentials, and until when they are taken as good: by the monotonic clock and, where they expire, by the wall. */
+/** Files that could not be read are looked at again this soon; what they said last holds meanwhile. */
+const MENDING_MS = 10_000;
+
+/** Credentials, and how long they are taken as good. */
 interface Held {
   readonly credentials: Credentials;
   readonly material: Material;
   readonly sinceMs: number;
+  /** When files are read again, on the clock. */
   readonly untilMs: number;
+  /** The plugin's answer holds so long by the wall clock, the one case where that decides; files do not expire. */
   readonly untilWallMs: number;
+  /** Whether the server has refused them, or the kubeconfig says otherwise now. */
+  readonly stage: "good" | "refused" | "outdated";
 }
 
 /** Runs one renewal at a time, whoever asks. Disposing ends a plugin that is running. */
@@ -55,6 +64,9 @@ export class KubeAccess implements RenewableAccess, Disposable {
   #held: Held | undefined;
   #renewal: Promise<Credentials> | undefined;
   #lastError: KfwdError | undefined;
+  /** What is wrong with the kubeconfig, and with the files it names, while what they said before holds. */
+  #kubeconfigTrouble: KfwdError | undefined;
+  #filesTrouble: KfwdError | undefined;
 
   /** `look` finds the context again: someone may log in anew, or make the cluster anew, while we run. */
   constructor(connection: Connection, look: () => Connection, around: AccessSurroundings) {
@@ -84,23 +96,42 @@ export class KubeAccess implements RenewableAccess, Disposable {
 
   async credentials(signal: AbortSignal): Promise<Credentials> {
     signal.throwIfAborted();
-    const { clock } = this.#around;
     this.#lookAgain();
     const held = this.#held;
-    if (held && clock.now() < held.untilMs && clock.wall() < held.untilWallMs) return held.credentials;
-    if (this.#breaker.resting) {
+    if (held?.stage === "good" && this.#around.clock.now() < held.untilMs && this.#hasAnswer(held)) {
+      return held.credentials;
+    }
+    if (this.#breaker.resting && !(held && this.#hasAnswer(held))) {
       if (this.#lastError) throw this.#lastError;
       if (held) return held.credentials; // the server refuses them again, and no plugin is run
     }
-    this.#renewal ??= this.#renew().finally(() => (this.#renewal = undefined));
-    return abortable(this.#renewal, signal);
+    return abortable(this.#renewOnce(undefined), signal);
+  }
+
+  /** Lets a plugin that may ask a person do so, while there is one. What it comes to shows when it is needed. */
+  async login(terminal: Terminal): Promise<void> {
+    const { exec } = this.#connection.user;
+    if (exec === undefined || exec.interactiveMode === "Never") return;
+    if (this.#held?.stage === "good" && this.#hasAnswer(this.#held)) return;
+    await this.#renewOnce(terminal).catch(() => {});
+  }
+
+  /** What a user should know although it works. */
+  notes(): readonly Note[] {
+    this.#lookAgain();
+    const stale = [this.#kubeconfigTrouble, this.#filesTrouble]
+      .filter((trouble) => trouble !== undefined)
+      .map(staleNote);
+    if (!this.#connection.cluster.skipTlsVerify) return stale;
+    const message = `context "${this.context}" does not check the certificate of its cluster (insecure-skip-tls-verify)`;
+    return [...stale, { code: "TlsNotVerified", message }];
   }
 
   forget(refused: Credentials): void {
     const held = this.#held;
-    if (held?.credentials !== refused || held.untilMs === EXPIRED) return;
-    if (this.#connection.user.exec && !this.#proven(held)) this.#breaker.failed();
-    this.#held = { ...held, untilMs: EXPIRED };
+    if (held?.credentials !== refused || held.stage === "refused") return;
+    if (held.material.answer && !this.#proven(held)) this.#breaker.failed();
+    this.#held = { ...held, stage: "refused" };
   }
 
   /** A person wants it to work now: a plugin that was left alone may be run again. */
@@ -114,27 +145,52 @@ export class KubeAccess implements RenewableAccess, Disposable {
     );
   }
 
-  async #renew(): Promise<Credentials> {
+  #renewOnce(terminal: Terminal | undefined): Promise<Credentials> {
+    this.#renewal ??= this.#renew(terminal).finally(() => (this.#renewal = undefined));
+    return this.#renewal;
+  }
+
+  async #renew(terminal: Terminal | undefined): Promise<Credentials> {
     const { clock, env, version } = this.#around;
     const connection = this.#connection;
-    if (this.#held && this.#proven(this.#held)) this.#breaker.reset();
+    const held = this.#held;
+    if (held && this.#proven(held)) this.#breaker.reset();
+    const answer = held && this.#hasAnswer(held) ? held.material.answer : undefined;
     try {
-      const material = await this.#reader.read(connection, { env, clock, signal: this.#ended.signal });
-      const tls = this.#tls(connection, material);
-      const credentials = this.#sameOr({
-        tls,
-        headers: { "User-Agent": `kfwd/${version}`, ...material.headers },
-      });
+      const around = { env, clock, signal: this.#ended.signal, terminal };
+      const material = await this.#reader.read(connection, around, answer);
+      const headers = { "User-Agent": `kfwd/${version}`, ...material.headers };
+      const credentials = this.#sameOr({ tls: this.#tls(connection, material), headers });
       const isLatest = connection === this.#connection;
-      const life = isLatest ? this.#lifetime(material) : { untilMs: EXPIRED, untilWallMs: EXPIRED };
-      this.#held = { credentials, material, sinceMs: clock.now(), ...life };
-      this.#lastError = undefined;
+      this.#held = {
+        credentials,
+        material,
+        sinceMs: answer && held ? held.sinceMs : clock.now(),
+        untilMs: clock.now() + REREAD_MS,
+        untilWallMs: answer && held ? held.untilWallMs : this.#expiry(material.answer),
+        stage: isLatest ? "good" : "outdated",
+      };
+      this.#lastError = this.#filesTrouble = undefined;
       return credentials;
-    } catch (error) {
-      if (connection.user.exec) this.#breaker.failed();
-      this.#lastError = KfwdError.from(error);
+    } catch (thrown) {
+      const error = KfwdError.from(thrown);
+      if (held?.stage === "good" && this.#hasAnswer(held) && connection === this.#connection) {
+        this.#filesTrouble = error;
+        this.#held = { ...held, untilMs: clock.now() + MENDING_MS };
+        return held.credentials;
+      }
+      this.#lastError = this.#countFailure(error);
       throw this.#lastError;
     }
+  }
+
+  /** Only what was run counts: it may have opened a window. */
+  #countFailure(error: KfwdError): KfwdError {
+    const { exec } = this.#connection.user;
+    if (exec === undefined || error instanceof PluginNotRun || !this.#breaker.failed()) return error;
+    const { code, message, detail } = error;
+    const hint = `${error.hint ?? "log in again"}, then kfwd up: after ${PLUGIN_FAILURES_MAX} failures the plugin is run each ${PLUGIN_REST_MS / 60_000} min only`;
+    return new KfwdError(code, message, { hint, detail, cause: error });
   }
 
   /** The credentials of before if these say the same, so that whoever was refused with them can tell. */
@@ -142,6 +198,13 @@ export class KubeAccess implements RenewableAccess, Disposable {
     const before = this.#held?.credentials;
     if (before?.tls !== credentials.tls) return credentials;
     return JSON.stringify(before.headers) === JSON.stringify(credentials.headers) ? before : credentials;
+  }
+
+  /** Whether no plugin need be run for these. */
+  #hasAnswer({ stage, material, untilWallMs }: Held): boolean {
+    if (this.#connection.user.exec === undefined) return true;
+    if (stage !== "good") return false;
+    return material.answer === undefined || this.#around.clock.wall() < untilWallMs;
   }
 
   #proven(held: Held): boolean {
@@ -153,14 +216,15 @@ export class KubeAccess implements RenewableAccess, Disposable {
     let latest: Connection;
     try {
       latest = this.#look();
-    } catch {
+    } catch (thrown) {
+      this.#kubeconfigTrouble = KfwdError.from(thrown);
       return;
     }
-    const { user, cluster } = this.#connection;
-    if (latest.user === user && latest.cluster === cluster) return;
+    this.#kubeconfigTrouble = undefined;
+    if (isDeepStrictEqual(latest, this.#connection)) return; // another context of the same file was edited
     this.#connection = latest;
     this.#breaker.reset();
-    if (this.#held) this.#held = { ...this.#held, untilMs: EXPIRED };
+    if (this.#held) this.#held = { ...this.#held, stage: "outdated" };
   }
 
   /** The same object as long as it says the same, so that connections made with it can be shared. */
@@ -184,19 +248,19 @@ export class KubeAccess implements RenewableAccess, Disposable {
     }
   }
 
-  #lifetime({ expiresAtMs }: Material): Pick<Held, "untilMs" | "untilWallMs"> {
-    const { clock } = this.#around;
-    const untilMs = this.#connection.user.exec ? FOREVER : clock.now() + REREAD_MS;
-    if (expiresAtMs === undefined) return { untilMs, untilWallMs: FOREVER };
-    // Expiry is a moment on the wall, the one case where that clock decides. Short lives are used to their half.
-    const leftMs = expiresAtMs - clock.wall();
-    const useMs = Math.max(LEAST_LIFE_MS, leftMs - Math.min(RENEW_EARLY_MS, leftMs / 2));
-    return { untilMs, untilWallMs: clock.wall() + useMs };
+  /** On the wall clock. Short lives are used to their half. */
+  #expiry(answer: PluginAnswer | undefined): number {
+    if (answer?.expiresAtMs === undefined) return Number.POSITIVE_INFINITY;
+    const nowMs = this.#around.clock.wall();
+    const leftMs = answer.expiresAtMs - nowMs;
+    return nowMs + Math.max(LEAST_LIFE_MS, leftMs - Math.min(RENEW_EARLY_MS, leftMs / 2));
   }
 }
 
-const FOREVER = Number.POSITIVE_INFINITY;
-const EXPIRED = Number.NEGATIVE_INFINITY;
+function staleNote({ message, hint }: KfwdError): Note {
+  const note = { code: "KubeconfigStale", message: `${message}; what it said before holds` };
+  return hint === undefined ? note : { ...note, hint };
+}
 
 function sameCertificates(a: Material, b: Material): boolean {
   return a.ca === b.ca && a.cert === b.cert && a.key === b.key;

@@ -1,6 +1,7 @@
 /** The Kubernetes API as forwards use it: contexts, credentials, and what targets mean. */
 import { KfwdError } from "../../errors.ts";
-import type { Clock, Cluster, Log, Place, Random, Resolution } from "../deps.ts";
+import type { Note } from "../core/status.ts";
+import type { Clock, Cluster, Log, Place, Random, Resolution, Terminal } from "../deps.ts";
 import type { RenewableAccess } from "./access.ts";
 import { reasonOf } from "./failures.ts";
 import { Followers, type PodIdentity } from "./follow.ts";
@@ -18,6 +19,8 @@ export interface KubeApiOptions extends KubeconfigSources {
   readonly log: Log;
   /** Of kfwd, for the User-Agent. */
   readonly version: string;
+  /** Where somebody can log in. */
+  readonly terminal?: Terminal | undefined;
 }
 
 interface Client {
@@ -57,6 +60,16 @@ export class KubeApi implements AsyncDisposable {
     const place = { kubeconfig, context, namespace };
     this.#client(place).access.retry(); // from now on a kubeconfig that breaks does no harm
     return place;
+  }
+
+  /** @see Cluster.login */
+  async login(place: Place): Promise<void> {
+    if (this.#options.terminal) await this.#client(place).access.login(this.#options.terminal);
+  }
+
+  /** @see Cluster.notes */
+  notes(place: Place): readonly Note[] {
+    return this.#clients.get(keyOf(place))?.access.notes() ?? [];
   }
 
   /**

@@ -5,11 +5,12 @@ import * as z from "zod/mini";
 import { errnoOf, fileTrouble, isOutOfFiles } from "../../errno.ts";
 import { KfwdError } from "../../errors.ts";
 import { NotAFile, readRegularFile } from "../../readfile.ts";
-import type { Clock } from "../deps.ts";
+import type { Clock, Terminal } from "../deps.ts";
 import type { Credentials } from "./access.ts";
 import type { Connection } from "./kubeconfig.ts";
 import type { UserEntry } from "./kubeconfigfile.ts";
-import { runPlugin } from "./plugin.ts";
+import { OidcLogin, OidcTrouble } from "./oidc.ts";
+import { runPlugin, type PluginAnswer } from "./plugin.ts";
 
 /** What a context amounts to at the moment. Certificates and keys are PEM. */
 export interface Material {
@@ -17,8 +18,8 @@ export interface Material {
   readonly cert: string | undefined;
   readonly key: string | undefined;
   readonly headers: Credentials["headers"];
-  /** Wall-clock milliseconds, where a plugin said so. */
-  readonly expiresAtMs: number | undefined;
+  /** What the plugin answered, where one was asked. */
+  readonly answer: PluginAnswer | undefined;
 }
 
 /** What reading needs of the world. */
@@ -26,23 +27,30 @@ export interface Surroundings {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
   readonly signal: AbortSignal;
+  /** Where a plugin may ask a person. */
+  readonly terminal: Terminal | undefined;
 }
 
 /** Reads the material of one context, as often as asked; keeps what an OIDC provider renewed in between. */
 export class MaterialReader {
   #config: KubeConfig | undefined;
+  #oidc: OidcLogin | undefined;
   #read: Connection | undefined;
 
-  /** @throws KfwdError `CREDENTIALS`, `KUBECONFIG_INVALID`. */
-  async read(connection: Connection, around: Surroundings): Promise<Material> {
+  /** `answer` of the plugin still holds. @throws KfwdError `CREDENTIALS`, `KUBECONFIG_INVALID`. */
+  async read(
+    connection: Connection,
+    around: Surroundings,
+    answer: PluginAnswer | undefined,
+  ): Promise<Material> {
     const { user, userName, cluster, server } = connection;
     const files = certificates(connection);
-    const given = await this.#authorization(connection);
+    const given = await this.#authorization(connection, around);
     const fixed = fileToken(connection) ?? given;
     const { exec } = user;
     const plugin =
       exec && fixed === undefined // as kubectl: a plugin is asked only where nothing else is given
-        ? await runPlugin({ exec, user: userName, cluster, server, ca: files.ca, ...around })
+        ? (answer ?? (await runPlugin({ exec, user: userName, cluster, server, ca: files.ca, ...around })))
         : undefined;
     const authorization = fixed ?? plugin?.authorization;
     if (user.authProvider && authorization === undefined) throw providerError(connection);
@@ -54,17 +62,19 @@ export class MaterialReader {
         ...(authorization === undefined ? {} : { Authorization: authorization }),
         ...impersonation(user),
       },
-      expiresAtMs: plugin?.expiresAtMs,
+      answer: plugin,
     };
   }
 
   /** Of static tokens, passwords and auth providers, as client-node applies them to a request. */
-  async #authorization(connection: Connection): Promise<string | undefined> {
+  async #authorization(connection: Connection, around: Surroundings): Promise<string | undefined> {
     const { user, cluster } = connection;
     if (this.#config === undefined || this.#read?.user !== user || this.#read.cluster !== cluster) {
       this.#config = clientNodeConfig(connection);
+      this.#oidc = user.authProvider?.name === "oidc" ? new OidcLogin(user.authProvider.config) : undefined;
       this.#read = connection;
     }
+    if (this.#oidc && user.token === undefined) return this.#ofOidc(this.#oidc, connection, around);
     const options: RequestOptions = {};
     try {
       await this.#config.applyToHTTPSOptions(options);
@@ -73,6 +83,15 @@ export class MaterialReader {
     }
     const { auth, headers } = Applied.parse(options);
     return auth === undefined ? headers?.Authorization : `Basic ${Buffer.from(auth).toString("base64")}`;
+  }
+
+  async #ofOidc(oidc: OidcLogin, connection: Connection, around: Surroundings): Promise<string> {
+    try {
+      return `Bearer ${await oidc.token(around)}`;
+    } catch (error) {
+      if (around.signal.aborted) throw around.signal.reason;
+      throw providerError(connection, error);
+    }
   }
 }
 
@@ -146,6 +165,7 @@ function fileToken({ user, userName }: Connection): string | undefined {
   try {
     const token = readText(user.tokenFile).trim();
     if (token !== "") return `Bearer ${token}`;
+    if (user.token === undefined) throw new NotAFile("it is empty"); // as is one that is being written
   } catch (error) {
     if (user.token === undefined) throw unreadable(`the token of user "${userName}"`, user.tokenFile, error);
   }
@@ -171,7 +191,8 @@ function impersonation({ impersonate }: UserEntry): Credentials["headers"] {
 
 function providerError({ user, userName }: Connection, cause?: unknown): KfwdError {
   const provider = user.authProvider?.name ?? "none";
-  const message = `cannot renew the login of user "${userName}" (auth provider "${provider}")`;
+  const why = cause instanceof OidcTrouble ? `: ${cause.message}` : "";
+  const message = `cannot renew the login of user "${userName}" (auth provider "${provider}")${why}`;
   return new KfwdError("CREDENTIALS", message, { cause });
 }
 

@@ -2,18 +2,21 @@
  * Credential plugins of a kubeconfig (KEP-541), run by client-node's ExecAuth. What it lacks is added around it:
  * a time limit, the cluster's data in `KUBERNETES_EXEC_INFO`, the time of expiry, and errors that say what to do.
  */
-import { spawn, type ChildProcess } from "node:child_process";
 import type { RequestOptions } from "node:https";
 import { basename } from "node:path";
 import { ExecAuth } from "@kubernetes/client-node/dist/exec_auth.js";
 import * as z from "zod/mini";
 import { fileTrouble, isOutOfFiles } from "../../errno.ts";
 import { KfwdError } from "../../errors.ts";
-import type { Clock } from "../deps.ts";
+import type { Clock, Terminal } from "../deps.ts";
 import type { ClusterEntry, ExecEntry } from "./kubeconfigfile.ts";
+import { startPlugin } from "./pluginprocess.ts";
 
-/** A login that needs a person takes longer; those are made beforehand, in a terminal. */
+/** A login that needs a person takes longer; those are made in a terminal. */
 const PLUGIN_LIMIT_MS = 30_000;
+
+/** A person types, or looks for the second factor; Ctrl-C ends it sooner. */
+const TERMINAL_LIMIT_MS = 300_000;
 
 /** What a plugin answered. */
 export interface PluginAnswer {
@@ -34,18 +37,29 @@ export interface PluginRun {
   /** PEM of the cluster's authority, for plugins that ask for the cluster's data. */
   readonly ca: string | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Where it may ask a person, if its `interactiveMode` lets it. */
+  readonly terminal: Terminal | undefined;
   readonly clock: Clock;
   readonly signal: AbortSignal;
 }
 
-/** Runs the plugin once. @throws KfwdError `CREDENTIALS` with the plugin's own words as detail. */
+/** The plugin was not run at all, so no harm is done by trying again soon. */
+export class PluginNotRun extends KfwdError {}
+
+/**
+ * Runs the plugin once. @throws KfwdError `CREDENTIALS` with the plugin's own words in the message and as detail;
+ * {@link PluginNotRun} where it could not be started.
+ */
 export async function runPlugin(run: PluginRun): Promise<PluginAnswer> {
   const { exec, user, clock, signal } = run;
-  if (exec.interactiveMode === "Always") {
+  const limitMs = terminalOf(run) ? TERMINAL_LIMIT_MS : PLUGIN_LIMIT_MS;
+  if (exec.interactiveMode === "Always" && run.terminal === undefined) {
     const message = `${nameOf(exec, user)} wants a terminal, and kfwd has none for it`;
-    throw new KfwdError("CREDENTIALS", message, { hint: loginHint(exec) ?? NO_TERMINAL });
+    const login = loginHint(exec);
+    throw new PluginNotRun("CREDENTIALS", message, { hint: login ? `${login}, then kfwd up` : NO_TERMINAL });
   }
   const child = new AbortController();
+  const heard: string[] = [];
   const onAbort = (): void => child.abort(signal.reason);
   signal.addEventListener("abort", onAbort, { once: true });
   let limit: Disposable | undefined;
@@ -53,9 +67,9 @@ export async function runPlugin(run: PluginRun): Promise<PluginAnswer> {
     signal.throwIfAborted();
     const late = new Promise<never>((_, reject) => {
       child.signal.addEventListener("abort", () => reject(child.signal.reason), { once: true });
-      limit = clock.timer(PLUGIN_LIMIT_MS, () => child.abort(lateError(run)));
+      limit = clock.timer(limitMs, () => child.abort(lateError(run, limitMs, heard.join(""))));
     });
-    return await Promise.race([ask(run, child.signal), late]);
+    return await Promise.race([ask(run, child, (words) => void heard.push(words)), late]);
   } catch (error) {
     if (signal.aborted) throw signal.reason;
     throw error instanceof KfwdError ? error : pluginError(run, error);
@@ -65,7 +79,13 @@ export async function runPlugin(run: PluginRun): Promise<PluginAnswer> {
   }
 }
 
-const NO_TERMINAL = "use a way to log in that asks nothing: kfwd runs in the background, too";
+const NO_TERMINAL =
+  "kfwd down, then kfwd up in a terminal and without -d: there the plugin may ask once, when it starts";
+
+/** As KEP-541 says: a plugin that does not say is given a terminal that is there. */
+function terminalOf({ exec, terminal }: PluginRun): Terminal | undefined {
+  return exec.interactiveMode === "Never" ? undefined : terminal;
+}
 
 /** The command that renews the login behind a well-known plugin. */
 export function loginHint(exec: ExecEntry): string | undefined {
@@ -83,13 +103,20 @@ const LOGIN: Readonly<Record<string, string>> = {
   doctl: "doctl auth init",
 };
 
-async function ask(run: PluginRun, signal: AbortSignal): Promise<PluginAnswer> {
-  const { exec, user } = run;
+async function ask(
+  run: PluginRun,
+  end: AbortController,
+  hear: (words: string) => void,
+): Promise<PluginAnswer> {
+  const { exec, user, clock } = run;
   const auth = new ExecAuth();
   if (!("execFn" in auth)) throw new KfwdError("INTERNAL", "ExecAuth of client-node has changed");
   const answers: Record<string, unknown> = {};
   let exitStatus: number | null = 0;
-  const execFn = (): ChildProcess => start(run, signal).once("close", (status) => (exitStatus = status));
+  const terminal = terminalOf(run);
+  const what = { exec, shownAs: nameOf(exec, user), env: pluginEnv(run), terminal, hear, clock, end };
+  const execFn = (): ReturnType<typeof startPlugin> =>
+    startPlugin(what).once("close", (status) => (exitStatus = status));
   // ExecAuth has no public way to limit its child or to learn when a credential expires; these two fields give both.
   Object.assign(auth, { execFn, tokenCache: answers });
   const options: RequestOptions = {};
@@ -108,34 +135,6 @@ async function ask(run: PluginRun, signal: AbortSignal): Promise<PluginAnswer> {
   const authorization = headers?.Authorization;
   if (authorization === undefined && cert === undefined) throw new SyntaxError("an empty ExecCredential");
   return { authorization, cert, key, expiresAtMs: parseTime(answer.data.status.expirationTimestamp) };
-}
-
-/** In a process group of its own where there are such, so that what the plugin starts ends with it. */
-function start(run: PluginRun, signal: AbortSignal): ChildProcess {
-  const { command, args } = run.exec;
-  const hasGroups = process.platform !== "win32";
-  const child = spawn(command, args, {
-    env: pluginEnv(run),
-    stdio: ["ignore", "pipe", "pipe"],
-    windowsHide: true,
-    detached: hasGroups,
-  });
-  const { pid } = child;
-  const end = (): void => {
-    if (hasGroups && pid !== undefined) endGroup(pid);
-    else child.kill();
-  };
-  signal.addEventListener("abort", end, { once: true });
-  child.once("close", () => signal.removeEventListener("abort", end));
-  return child;
-}
-
-function endGroup(leader: number): void {
-  try {
-    process.kill(-leader, "SIGTERM");
-  } catch {
-    // all of it has ended
-  }
 }
 
 const Applied = z.object({
@@ -160,7 +159,10 @@ function pluginEnv(run: PluginRun): Record<string, string | undefined> {
   const info = {
     kind: "ExecCredential",
     apiVersion: exec.apiVersion,
-    spec: { cluster: exec.provideClusterInfo ? clusterInfo : undefined, interactive: false },
+    spec: {
+      cluster: exec.provideClusterInfo ? clusterInfo : undefined,
+      interactive: terminalOf(run) !== undefined,
+    },
   };
   return {
     ...env,
@@ -190,25 +192,35 @@ function pluginError({ exec, user }: PluginRun, thrown: unknown): KfwdError {
   }
   if (thrown instanceof Error && "syscall" in thrown && "code" in thrown) {
     // The kubeconfig's own advice on how to get the plugin is the best there is.
-    const install = installHint(exec);
-    if (thrown.code === "ENOENT") return fail(`${plugin} is not installed, or not on PATH`, install);
-    return fail(`${plugin} cannot be run: ${fileTrouble(thrown)}`, install);
+    const what =
+      thrown.code === "ENOENT" ? "is not installed, or not on PATH" : `cannot be run: ${fileTrouble(thrown)}`;
+    return new PluginNotRun("CREDENTIALS", `${plugin} ${what}`, { hint: installHint(exec), cause: thrown });
   }
   if (thrown instanceof SyntaxError || thrown instanceof TypeError) {
     const hint = loginHint(exec) ?? "run it in a terminal to see what it prints";
     return fail(`${plugin} printed something that is not an ExecCredential`, hint);
   }
   const said = printable(thrown instanceof Error ? thrown.message : "");
-  const lastLine = said.at(-1);
-  return fail(
-    `${plugin} failed${lastLine === undefined ? "" : `: ${lastLine}`}`,
-    undefined,
-    said.join("\n") || undefined,
-  );
+  const words = lastWords(said);
+  return fail(`${plugin} failed${words && `: ${words}`}`, undefined, said.join("\n") || undefined);
 }
 
-function lateError({ exec, user }: PluginRun): KfwdError {
-  const message = `${nameOf(exec, user)} gave no answer within ${PLUGIN_LIMIT_MS / 1000} s`;
+/** The last lines as one, as many as fit: the very last is often but half of what the plugin has to say. */
+function lastWords(lines: readonly string[]): string {
+  let words = "";
+  for (const line of lines.toReversed()) {
+    const longer = words === "" ? line : `${line} | ${words}`;
+    if (longer.length > WORDS_MAX_CHARS) break;
+    words = longer;
+  }
+  return words;
+}
+
+/** What it said meanwhile may be where to log in. */
+function lateError({ exec, user }: PluginRun, limitMs: number, stderr: string): KfwdError {
+  const words = lastWords(printable(stderr));
+  const said = words && `; it said: ${words}`;
+  const message = `${nameOf(exec, user)} gave no answer within ${limitMs / 1000} s${said}`;
   const hint = loginHint(exec) ?? "it may wait for somebody: log in with it in a terminal first";
   return new KfwdError("CREDENTIALS", message, { hint });
 }
@@ -223,6 +235,7 @@ function installHint({ command, installHint: given }: ExecEntry): string {
 
 const LINES_MAX = 10;
 const LINE_MAX_CHARS = 300;
+const WORDS_MAX_CHARS = 500;
 
 /** The last lines of what a plugin wrote on stderr, without anything that could steer a terminal. */
 function printable(stderr: string): readonly string[] {

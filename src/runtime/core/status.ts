@@ -33,6 +33,9 @@ export interface Reason {
   readonly hint?: string;
 }
 
+/** What a user should know although the forwards may well work. `code` is stable, as that of a {@link Reason}. */
+export type Note = Omit<Reason, "kind">;
+
 /** The pod and port a target means now. Two endpoints are the same when `podUid` and `port` are. */
 export interface Endpoint {
   readonly context: string;
@@ -134,6 +137,8 @@ export interface StatusReport {
   };
   /** In the order of the file. */
   readonly entries: readonly ForwardStatus[];
+  /** Absent when there are none, and from supervisors that knew none. */
+  readonly notes?: readonly Note[];
 }
 
 /** What the supervisor tells everyone who listens. */

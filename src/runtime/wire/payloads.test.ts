@@ -44,6 +44,7 @@ const report: StatusReport = {
   supervisor: { pid: 7, mode: "detached", version: "1.0.0", startedAt: "x", log: "/l" },
   config: { path: "/p", sha256: "aa" },
   entries: [entry],
+  notes: [{ code: "KubeconfigStale", message: "it cannot be read", hint: "mend it" }],
 };
 
 function overJson(value: unknown): unknown {

@@ -20,6 +20,7 @@ import type {
   FailureKind,
   ForwardStatus,
   LocalAddress,
+  Note,
   Reason,
   Stage,
   StatusReport,
@@ -184,6 +185,10 @@ const reason = agree<Reason>()(
   }),
 );
 
+const note = agree<Note>()(
+  z.object({ code: z.string(), message: z.string(), hint: z.exactOptional(z.string()) }),
+);
+
 const stage = agree<Stage>()(
   otherwise(
     z.enum(["binding", "resolving", "connecting", "ready", "waiting", "failed", "stopping", "stopped"]),
@@ -245,6 +250,7 @@ export const statusReport = agree<StatusReport>()(
     }),
     config,
     entries: z.array(forwardStatus),
+    notes: z.exactOptional(z.array(note)),
   }),
 );
 
