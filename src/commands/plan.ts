@@ -1,31 +1,68 @@
 /** Reads the file for a command, and says what is wrong with it. */
 import { KfwdError } from "../errors.ts";
-import { formatDiagnostics, type Diagnostic, type FrameLine } from "../schema/diagnostic.ts";
+import { delimiter } from "node:path";
+import { formatDiagnostics, type Diagnostic, type FrameLine, type Texts } from "../schema/diagnostic.ts";
 import { LABEL, LABEL_RULE } from "../schema/kube-name.ts";
 import { suggestFrom } from "../suggest.ts";
-import type { UpPlan } from "../runtime/index.ts";
+import type { LoadedConfig, LoadRequest, UpPlan } from "../runtime/index.ts";
+import type { ParseResult } from "../schema/parse.ts";
 import type { Output } from "./output.ts";
 import { paintFrameLine } from "./render/errortext.ts";
 import type { ClusterFlags, SharedFlags, World } from "./world.ts";
 
-/** The file as a plan; undefined when it is not fit for use, which has been said then (exit status 2). */
-export async function readPlan(world: World, flags: ClusterFlags, out: Output): Promise<UpPlan | undefined> {
+/** The files as a plan; undefined when they are not fit for use, which has been said then (exit status 2). */
+export async function readPlan(
+  world: World,
+  flags: ClusterFlags,
+  names: readonly string[],
+  out: Output,
+): Promise<UpPlan | undefined> {
+  const loaded = await readFiles(world, { ...loadRequest(world, flags), names }, out);
+  if (loaded === undefined) return undefined;
+  const { config, parsed, ownName } = loaded;
+  const explicitName = chosenName(world, flags);
+  const project = explicitName ?? ownName;
+  return { config, forwards: parsed.project.forwards, ownName, explicitName, project };
+}
+
+/** Files that are right. */
+export interface GoodConfig extends LoadedConfig {
+  readonly parsed: Extract<ParseResult, { readonly kind: "valid" }>;
+}
+
+/** Reads the files and tells what is wrong in them; undefined when they are not fit for use (exit status 2). */
+export async function readFiles(
+  world: World,
+  request: LoadRequest,
+  out: Output,
+): Promise<GoodConfig | undefined> {
+  const { parsed, ...loaded } = await world.runtime.load(request);
+  const found = parsed.kind === "valid" ? parsed.warnings : parsed.diagnostics;
+  tellFindings(found, parsed.more, parsed.texts, out);
+  return parsed.kind === "valid" ? { ...loaded, parsed } : undefined;
+}
+
+/** What a command line and its variables say of the files. @throws KfwdError `USAGE`. */
+export function loadRequest(world: World, flags: ClusterFlags): LoadRequest {
   const { context, namespace, kubeconfig } = flags;
   if (namespace !== undefined && !LABEL.test(namespace)) {
     const hint = `a namespace is ${LABEL_RULE}`;
     throw new KfwdError("USAGE", `"${namespace}" cannot be a namespace`, { hint });
   }
-  const { config, parsed, ownName } = await world.runtime.load(chosenFile(world, flags), {
-    ...(context !== undefined && { context }),
-    ...(namespace !== undefined && { namespace }),
-    ...(kubeconfig !== undefined && { kubeconfig }),
-  });
-  const found = parsed.kind === "valid" ? parsed.warnings : parsed.diagnostics;
-  tell(found, parsed.more, config.text, out);
-  if (parsed.kind === "invalid") return undefined;
-  const explicitName = chosenName(world, flags);
-  const project = explicitName ?? ownName;
-  return { config, forwards: parsed.project.forwards, ownName, explicitName, project };
+  const files = chosenFiles(world, flags);
+  const isLocalRead = flags.local !== false && files.length === 0 && !world.env["CI"];
+  return {
+    files,
+    environment: chosenEnvironment(world, flags),
+    profiles: flags.profile ?? listOf(world.env["KFWD_PROFILES"], ","),
+    envFiles: flags.envFile ?? [],
+    localFile: isLocalRead ? "read" : "ignore",
+    overrides: {
+      ...(context !== undefined && { context }),
+      ...(namespace !== undefined && { namespace }),
+      ...(kubeconfig !== undefined && { kubeconfig }),
+    },
+  };
 }
 
 /** `-p`, else KFWD_PROJECT. */
@@ -33,9 +70,23 @@ export function chosenName(world: World, flags: SharedFlags): string | undefined
   return flags.project ?? (world.env["KFWD_PROJECT"] || undefined);
 }
 
-/** `-f`, else KFWD_FILE. */
+/** The project's own file, which is the first of {@link chosenFiles}; undefined: it is searched for. */
 export function chosenFile(world: World, flags: SharedFlags): string | undefined {
-  return flags.file ?? (world.env["KFWD_FILE"] || undefined);
+  return chosenFiles(world, flags)[0];
+}
+
+/** `-f` in their order, else KFWD_FILE, which is a list of paths as PATH is. */
+export function chosenFiles(world: World, flags: SharedFlags): readonly string[] {
+  return flags.file ?? listOf(world.env["KFWD_FILE"], delimiter);
+}
+
+/** `-e`, else KFWD_ENV. */
+export function chosenEnvironment(world: World, flags: SharedFlags): string | undefined {
+  return flags.env ?? (world.env["KFWD_ENV"] || undefined);
+}
+
+function listOf(text: string | undefined, separator: string): readonly string[] {
+  return (text ?? "").split(separator).filter((word) => word !== "");
 }
 
 /** The forwards that a command is about. */
@@ -55,7 +106,8 @@ export function chooseNames(wanted: readonly string[], known: readonly string[])
   return wanted.length === 0 ? known : [...new Set(wanted)];
 }
 
-function tell(found: readonly Diagnostic[], more: number, text: string, out: Output): void {
+/** Says on stderr what was found in the files, in the form that the flags ask for. */
+export function tellFindings(found: readonly Diagnostic[], more: number, texts: Texts, out: Output): void {
   if (out.progress === "json") {
     for (const diagnostic of found) out.stderr.write(`${diagnosticJson(diagnostic)}\n`);
     return;
@@ -63,7 +115,7 @@ function tell(found: readonly Diagnostic[], more: number, text: string, out: Out
   const told = out.progress === "quiet" ? found.filter(({ severity }) => severity === "error") : found;
   if (told.length === 0) return;
   const paint = (line: FrameLine): string => paintFrameLine(line, out.notePaint);
-  out.stderr.write(`${formatDiagnostics(told, more, text, paint)}\n`);
+  out.stderr.write(`${formatDiagnostics(told, more, texts, paint)}\n`);
 }
 
 /** `KFWD_UNKNOWN_KEY` for UnknownKey: whatever is an error under `--json` has a code of one form. */

@@ -106,8 +106,13 @@ function shared(command: Command): Command {
   command
     .option(
       "-f, --file <path>",
-      "the file, or - for standard input (env KFWD_FILE; default: forwards.yaml here or above)",
-      once(filled(command, "-f, --file <path>"), "-f"),
+      "the file, or - for standard input; a second one changes what the first says (env KFWD_FILE; default: forwards.yaml here or above)",
+      several(filled(command, "-f, --file <path>")),
+    )
+    .option(
+      "-e, --env <name>",
+      "an item of the file's environments (env KFWD_ENV; default: its defaultEnvironment)",
+      filled(command, "-e, --env <name>"),
     )
     .option(
       "-p, --project <name>",
@@ -119,7 +124,24 @@ function shared(command: Command): Command {
   return colourFlag(command);
 }
 
+/** Flags of commands that read the files. */
+function fileFlags(command: Command): Command {
+  return command
+    .option(
+      "--profile <name>",
+      "also the forwards of this profile; may be repeated (env KFWD_PROFILES, with commas)",
+      several(filled(command, "--profile <name>")),
+    )
+    .option(
+      "--env-file <path>",
+      "variables for the file, in place of the .env beside it; may be repeated",
+      several(filled(command, "--env-file <path>")),
+    )
+    .option("--no-local", "do not read forwards.local.yaml");
+}
+
 function clusterFlags(command: Command): Command {
+  fileFlags(command);
   for (const [flags, what] of [
     ["-C, --context <name>", "kubeconfig context"],
     ["-n, --namespace <name>", "namespace"],
@@ -127,7 +149,13 @@ function clusterFlags(command: Command): Command {
   ] as const) {
     command.option(flags, `${what} of forwards that name none`, filled(command, flags));
   }
-  return command;
+  return command
+    .option(
+      "--allow-context <name>",
+      "start forwards in this context though the file protects it; may be repeated",
+      several(filled(command, "--allow-context <name>")),
+    )
+    .option("--trust", "trust the file this once (env KFWD_TRUST=1)");
 }
 
 function colourFlag(command: Command): Command {
@@ -144,15 +172,11 @@ function filled(command: Command, flags: string): (value: string) => string {
   };
 }
 
-/** Several files are merged in a later version; until then a second one must not silently win. */
-function once(
+/** Collects an option that may be repeated. */
+function several(
   read: (value: string) => string,
-  flag: string,
-): (value: string, previous: string | undefined) => string {
-  return (value, previous) => {
-    if (previous === undefined) return read(value);
-    throw new KfwdError("USAGE", `${flag} was given twice: several files are not in this version yet`);
-  };
+): (value: string, previous: readonly string[] | undefined) => readonly string[] {
+  return (value, previous = []) => [...previous, read(value)];
 }
 
 /** For an error that comes before the flags were read. */

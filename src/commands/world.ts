@@ -26,16 +26,27 @@ export interface World {
 
 /** Flags that every command has. */
 export interface SharedFlags {
-  readonly file?: string;
+  readonly file?: readonly string[];
+  readonly env?: string;
   readonly project?: string;
   readonly json?: boolean;
   readonly quiet?: boolean;
   readonly color: "auto" | "always" | "never";
 }
 
-/** Flags of commands that read the file and reach a cluster. */
-export interface ClusterFlags extends SharedFlags {
+/** Flags of commands that read the files. */
+export interface FileFlags extends SharedFlags {
+  readonly profile?: readonly string[];
+  readonly envFile?: readonly string[];
+  /** False after `--no-local`. */
+  readonly local?: boolean;
+}
+
+/** Flags of commands that read the files and reach a cluster. */
+export interface ClusterFlags extends FileFlags {
   readonly context?: string;
   readonly namespace?: string;
   readonly kubeconfig?: string;
+  readonly allowContext?: readonly string[];
+  readonly trust?: boolean;
 }

@@ -3,6 +3,7 @@
  * supervisor's program is loaded through `loadSupervisor` when one has to run in this process.
  */
 import { resolve } from "node:path";
+import { KfwdError } from "../errors.ts";
 import type { Overrides } from "../schema/merge.ts";
 import { parseForwards, type ParseResult } from "../schema/parse.ts";
 import type { ForwardSpec } from "../schema/spec.ts";
@@ -59,8 +60,26 @@ export interface RuntimeWorld {
   readonly loadSupervisor: () => Promise<SupervisorProgram>;
 }
 
-/** A file, and what it says or what is wrong with it. */
+/** Which files to read, and what of them is meant. */
+export interface LoadRequest {
+  /** `-f` in their order, `-` for standard input; empty: the project's file is searched for. */
+  readonly files: readonly string[];
+  /** `-e`; undefined: the file's `defaultEnvironment`. */
+  readonly environment?: string | undefined;
+  /** `--profile`. */
+  readonly profiles?: readonly string[];
+  /** Forwards that were named: their profiles do not matter. */
+  readonly names?: readonly string[];
+  /** `--env-file` in their order; empty: `.env` beside each file. */
+  readonly envFiles?: readonly string[];
+  /** Whether `forwards.local.yaml` beside the file is read if it is there. */
+  readonly localFile?: "read" | "ignore";
+  readonly overrides: Overrides;
+}
+
+/** The project's files, and what they say or what is wrong with them. */
 export interface LoadedConfig {
+  /** The project's own file, which the others add to. */
   readonly config: ConfigText;
   readonly parsed: ParseResult;
   /** The project's name unless `-p` says another: the file's `name:`, else its folder's. */
@@ -94,8 +113,11 @@ export class Runtime {
     this.#world = world;
   }
 
-  /** Reads and checks the file. @throws KfwdError `CONFIG_NOT_FOUND`, `CONFIG_UNREADABLE`. */
-  async load(file: string | undefined, overrides: Overrides): Promise<LoadedConfig> {
+  /** Reads and checks the files. @throws KfwdError `CONFIG_NOT_FOUND`, `CONFIG_UNREADABLE`. */
+  async load({ files: [file, second], overrides }: LoadRequest): Promise<LoadedConfig> {
+    if (second !== undefined) {
+      throw new KfwdError("USAGE", "-f was given twice: several files are not in this version yet");
+    }
     const { kubeconfig } = overrides; // as the user wrote it, relative to the working folder
     const { cwd, facts } = this.#world;
     const config =

@@ -5,6 +5,8 @@ import { visible } from "../printable.ts";
 
 const TEXT = "version: 1\nforwards:\n  db:\n    target: svc/postgres\n    prot: udp\n";
 
+const TEXTS = new Map([["forwards.yaml", TEXT]]);
+
 const unknownKey: Diagnostic = {
   severity: "error",
   code: "UnknownKey",
@@ -17,7 +19,7 @@ const unknownKey: Diagnostic = {
 };
 
 test("a diagnostic has a title, a place, a frame and a hint", () => {
-  expect(formatDiagnostic(unknownKey, TEXT)).toBe(
+  expect(formatDiagnostic(unknownKey, TEXTS)).toBe(
     [
       'error: unknown key "prot" in forward "db"',
       "  forwards.yaml:5:5",
@@ -30,13 +32,13 @@ test("a diagnostic has a title, a place, a frame and a hint", () => {
 });
 
 test("each line says what kind it is", () => {
-  const kinds = frameLines(unknownKey, TEXT).map((line) => line.kind);
+  const kinds = frameLines(unknownKey, TEXTS).map((line) => line.kind);
   expect(kinds).toEqual(["title", "place", "context", "focus", "caret", "hint"]);
 });
 
 test("a second place has a frame of its own", () => {
   const related = { file: "forwards.yaml", line: 3, column: 3, endColumn: 5, message: '"db" is here' };
-  expect(formatDiagnostic({ ...unknownKey, related }, TEXT)).toContain(
+  expect(formatDiagnostic({ ...unknownKey, related }, TEXTS)).toContain(
     ['  forwards.yaml:3:3: "db" is here', "   2 | forwards:", " > 3 |   db:", "     |   ^^", "hint"].join(
       "\n",
     ),
@@ -45,20 +47,20 @@ test("a second place has a frame of its own", () => {
 
 test("a second place in another file is only named", () => {
   const related = { file: "other.yaml", line: 3, column: 3, endColumn: 5, message: '"db" is here' };
-  expect(formatDiagnostic({ ...unknownKey, related }, TEXT)).toContain(
+  expect(formatDiagnostic({ ...unknownKey, related }, TEXTS)).toContain(
     '  other.yaml:3:3: "db" is here\nhint',
   );
 });
 
 test("several are parted by blank lines and end with how many there are besides", () => {
-  const one = formatDiagnostic(unknownKey, TEXT);
-  expect(formatDiagnostics([unknownKey, unknownKey], 0, TEXT)).toBe(`${one}\n\n${one}`);
-  expect(formatDiagnostics([unknownKey], 27, TEXT)).toBe(`${one}\n\nand 27 more`);
+  const one = formatDiagnostic(unknownKey, TEXTS);
+  expect(formatDiagnostics([unknownKey, unknownKey], 0, TEXTS)).toBe(`${one}\n\n${one}`);
+  expect(formatDiagnostics([unknownKey], 27, TEXTS)).toBe(`${one}\n\nand 27 more`);
 });
 
 describe("the frame", () => {
   function frame(text: string, line: number, column: number, endColumn: number): readonly string[] {
-    const lines = frameLines({ ...unknownKey, line, column, endColumn }, text);
+    const lines = frameLines({ ...unknownKey, line, column, endColumn }, new Map([["forwards.yaml", text]]));
     return lines.filter(({ kind }) => ["context", "focus", "caret"].includes(kind)).map((each) => each.text);
   }
 

@@ -1,5 +1,6 @@
 /** What is wrong in a file, where, and how it looks on paper. */
 import { visible } from "../printable.ts";
+import type { LintRule } from "./lint-rules.ts";
 import { withoutByteOrderMark } from "./source.ts";
 
 /** Where in a file; lines and columns count from 1 in UTF-16 units, `endColumn` is exclusive and on the same line. */
@@ -11,11 +12,13 @@ export interface Place {
   readonly endColumn: number;
 }
 
-/** One finding. An error stops the file from being used; a warning does not. */
+/** One finding. An error stops the file from being used; a warning does not, and `info` is for `check` alone. */
 export interface Diagnostic extends Place {
-  readonly severity: "error" | "warning";
+  readonly severity: "error" | "warning" | "info";
   /** Stable: `UnknownKey`, which is `KFWD_UNKNOWN_KEY` under `--json`. */
   readonly code: string;
+  /** The lint that found it, whose level `lint:` of the file may change. */
+  readonly rule?: LintRule;
   /** One line, nothing invisible in it. */
   readonly message: string;
   /** What to do: one sentence or one line of YAML. */
@@ -40,13 +43,16 @@ const CODE_MAX_CHARS = 100;
 /** How much of a long line is shown in front of the part that is meant. */
 const LEAD_CHARS = Math.floor(CODE_MAX_CHARS / 3);
 
-/** The diagnostic as text: title, place, code frame, hint. `text` is the file it speaks of. */
+/** Texts of files by the name that messages give them. */
+export type Texts = ReadonlyMap<string, string>;
+
+/** The diagnostic as text: title, place, code frame, hint. `texts` has the files it speaks of. */
 export function formatDiagnostic(
   diagnostic: Diagnostic,
-  text: string,
+  texts: Texts,
   paint: (line: FrameLine) => string = plain,
 ): string {
-  return frameLines(diagnostic, text).map(paint).join("\n");
+  return frameLines(diagnostic, texts).map(paint).join("\n");
 }
 
 function plain(line: FrameLine): string {
@@ -57,24 +63,24 @@ function plain(line: FrameLine): string {
 export function formatDiagnostics(
   diagnostics: readonly Diagnostic[],
   more: number,
-  text: string,
+  texts: Texts,
   paint: (line: FrameLine) => string = plain,
 ): string {
-  const parts = diagnostics.map((diagnostic) => formatDiagnostic(diagnostic, text, paint));
+  const parts = diagnostics.map((diagnostic) => formatDiagnostic(diagnostic, texts, paint));
   return [...parts, ...(more > 0 ? [`and ${more} more`] : [])].join("\n\n");
 }
 
 /** The lines of {@link formatDiagnostic}, each with its kind. No line is wider than about 110 columns but by its file name. */
-export function frameLines(diagnostic: Diagnostic, text: string): readonly FrameLine[] {
+export function frameLines(diagnostic: Diagnostic, texts: Texts): readonly FrameLine[] {
   const lines: FrameLine[] = [
     { kind: "title", text: `${diagnostic.severity}: ${diagnostic.message}` },
     { kind: "place", text: `  ${placeText(diagnostic)}` },
-    ...codeFrame(diagnostic, text),
+    ...codeFrame(diagnostic, texts),
   ];
   const { related } = diagnostic;
   if (related !== undefined) {
     lines.push({ kind: "place", text: `  ${placeText(related)}: ${related.message}` });
-    if (related.file === diagnostic.file) lines.push(...codeFrame(related, text));
+    lines.push(...codeFrame(related, texts));
   }
   if (diagnostic.hint !== undefined) lines.push({ kind: "hint", text: `hint: ${diagnostic.hint}` });
   return lines;
@@ -86,8 +92,8 @@ export function placeText(place: Pick<Place, "file" | "line" | "column">): strin
 }
 
 /** The line before, the line itself and a row of carets; nothing when the text has no such line. */
-function codeFrame(place: Place, fileText: string): readonly FrameLine[] {
-  const text = withoutByteOrderMark(fileText);
+function codeFrame(place: Place, texts: Texts): readonly FrameLine[] {
+  const text = withoutByteOrderMark(texts.get(place.file) ?? "");
   const focus = lineOf(text, place.line);
   if (focus === undefined || text.length === 0) return [];
   const digits = String(place.line).length;

@@ -89,7 +89,7 @@ describe("for any text", () => {
       expect(one.line).toBeLessThanOrEqual(textLines.length);
       expect(one.column).toBeLessThanOrEqual((textLines[one.line - 1] ?? "").length + 1);
       expect(one.endColumn).toBeGreaterThan(one.column);
-      expect(formatDiagnostic(one, text)).toContain(`forwards.yaml:${one.line}:${one.column}`);
+      expect(formatDiagnostic(one, result.texts)).toContain(`forwards.yaml:${one.line}:${one.column}`);
     }
   }
 

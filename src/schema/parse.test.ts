@@ -50,7 +50,7 @@ function oneLine(each: {
 function shown(text: string): string {
   const result = parseForwards(text, FILE);
   const [first] = result.kind === "invalid" ? result.diagnostics : result.warnings;
-  return first === undefined ? "" : formatDiagnostic(first, text);
+  return first === undefined ? "" : formatDiagnostic(first, result.texts);
 }
 
 const API = {

@@ -1,5 +1,6 @@
 /** Text of forwards.yaml in, a project or diagnostics out. */
-import type { Diagnostic } from "./diagnostic.ts";
+import type { ProjectDetails } from "./details.ts";
+import type { Diagnostic, Texts } from "./diagnostic.ts";
 import { PROJECT_NAME } from "./fields.ts";
 import { mergeFile, type Overrides } from "./merge.ts";
 import type { PathBase } from "./paths.ts";
@@ -20,15 +21,20 @@ export type ParseResult =
   | {
       readonly kind: "valid";
       readonly project: ProjectSpec;
+      readonly details: ProjectDetails;
       readonly warnings: readonly Diagnostic[];
       /** How many warnings are not in the list. */
       readonly more: number;
+      /** What only `check` says. */
+      readonly notes: readonly Diagnostic[];
+      readonly texts: Texts;
     }
   | {
       readonly kind: "invalid";
       readonly diagnostics: readonly Diagnostic[];
       /** How many errors are not in the list. */
       readonly more: number;
+      readonly texts: Texts;
     };
 
 /**
@@ -38,9 +44,11 @@ export type ParseResult =
 export function parseForwards(text: string, file: FileIdentity, overrides: Overrides = {}): ParseResult {
   const report = new Report();
   const project = isTooLarge(text) ? refuseSize(file, report) : read(text, file, overrides, report);
-  if (project === undefined || report.hasErrors) return { kind: "invalid", ...report.errors() };
+  const texts = new Map([[file.name, text]]);
+  if (project === undefined || report.hasErrors) return { kind: "invalid", ...report.errors(), texts };
   const { diagnostics, more } = report.warnings();
-  return { kind: "valid", project, warnings: diagnostics, more };
+  const details = detailsOf(project, file);
+  return { kind: "valid", project, details, warnings: diagnostics, more, notes: [], texts };
 }
 
 /** The project's name as the file gives it, whatever else is wrong in it; undefined when it gives none that may be used. */
@@ -66,4 +74,18 @@ function refuseSize(file: FileIdentity, report: Report): undefined {
   const span = { source: makeSource(file.name, ""), start: 0, end: 0 };
   const message = `the file is larger than ${FILE_MAX_BYTES / 1024} KiB`;
   report.error({ code: "TooLarge", message, span });
+}
+
+function detailsOf(project: ProjectSpec, file: FileIdentity): ProjectDetails {
+  return {
+    entries: project.forwards.map((spec) => ({ spec, profiles: [], origins: { target: spec.source } })),
+    environments: [],
+    profiles: [],
+    ranges: [],
+    portOffset: 0,
+    variables: [],
+    files: [{ name: file.name, path: null, role: "base" }],
+    lint: {},
+    demands: [],
+  };
 }
