@@ -13,6 +13,7 @@ const ENTRIES = {
   cli: "src/main.ts",
   supervisor: "src/supervise.ts",
   sandbox: "src/sandbox/demo.ts",
+  importers: "src/importers/index.ts",
   "openid-client": "openid-client",
 };
 
@@ -20,12 +21,13 @@ const ENTRIES = {
 const siblings = {
   name: "siblings",
   setup({ onResolve }) {
-    onResolve({ filter: /supervise\.ts$/ }, ({ kind }) =>
-      kind === "dynamic-import" ? { path: "./supervisor.cjs", external: true } : undefined,
-    );
-    onResolve({ filter: /sandbox\/demo\.ts$/ }, ({ kind }) =>
-      kind === "dynamic-import" ? { path: "./sandbox.cjs", external: true } : undefined,
-    );
+    const next = (filter, name) =>
+      onResolve({ filter }, ({ kind }) =>
+        kind === "dynamic-import" ? { path: `./${name}.cjs`, external: true } : undefined,
+      );
+    next(/supervise\.ts$/, "supervisor");
+    next(/sandbox\/demo\.ts$/, "sandbox");
+    next(/importers\/index\.ts$/, "importers");
   },
 };
 

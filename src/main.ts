@@ -13,10 +13,12 @@ const HANDLED: readonly Interrupt[] = ["SIGINT", "SIGTERM", "SIGHUP"];
 /** Tells whoever asks later why the supervisor in this process, if there is one, has ended. */
 let crashed: Supervised["crashed"] = () => Promise.resolve();
 
+const cwd = workingFolder(process.env);
+
 const runtime = new Runtime({
   clock: realClock,
   facts: { env: process.env, uid: process.geteuid?.(), platform: process.platform, home: homeFolder() },
-  cwd: workingFolder(process.env),
+  cwd,
   version: VERSION,
   readStdin,
   supervisorScript: join(__dirname, "..", "bin", "supervisor.js"),
@@ -37,12 +39,16 @@ const world: World = {
   clock: realClock,
   version: VERSION,
   env: process.env,
+  cwd,
+  readStdin,
+  schemaFile: join(__dirname, "..", "schema", "forwards.v1.json"),
   stdout: process.stdout,
   stderr: process.stderr,
   onInterrupt: (listener) => {
     for (const signal of HANDLED) process.on(signal, listener);
     return { [Symbol.dispose]: () => HANDLED.forEach((signal) => process.off(signal, listener)) };
   },
+  loadImporters: () => import("./importers/index.ts"),
   runDemo: async (write, signal) => {
     const { runDemo } = await import("./sandbox/demo.ts");
     return runDemo({ cli: process.argv[1] ?? "", write, signal });

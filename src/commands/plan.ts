@@ -123,14 +123,19 @@ function errorCode(code: string): string {
   return `KFWD_${code.replaceAll(/(?<=.)[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
 }
 
-function diagnosticJson({ severity, code, message, hint, file, line, column }: Diagnostic): string {
-  const record = {
+/** A finding as JSON has it. */
+export function findingRecord({ code, rule, message, hint, file, line, column }: Diagnostic): object {
+  return {
     code: errorCode(code),
+    ...(rule === undefined ? {} : { rule }),
     message,
     ...(hint === undefined ? {} : { hint }),
     file,
     line,
     column,
   };
-  return JSON.stringify({ [severity]: record });
+}
+
+function diagnosticJson(diagnostic: Diagnostic): string {
+  return JSON.stringify({ [diagnostic.severity]: findingRecord(diagnostic) });
 }

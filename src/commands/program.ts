@@ -3,6 +3,7 @@ import { Command, CommanderError, Option } from "commander";
 import { KfwdError } from "../errors.ts";
 import { demo } from "./demo.ts";
 import { down, type DownFlags } from "./down.ts";
+import { addFileCommands } from "./filecommands.ts";
 import { Output } from "./output.ts";
 import { COLOUR_CHOICES } from "./render/colour.ts";
 import { status } from "./status.ts";
@@ -88,6 +89,8 @@ function build(world: World, outcome: { exit: number }): Command {
   downCommand.action(async (names: string[]) => {
     outcome.exit = await down(world, names, downCommand.opts<DownFlags>());
   });
+
+  addFileCommands({ world, outcome, command, shared, fileFlags, clusterFlags, colourFlag, filled });
 
   const demoCommand = colourFlag(command("demo", "show it all on a sandbox cluster inside this process"));
   demoCommand.action(async () => {

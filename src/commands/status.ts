@@ -53,7 +53,7 @@ function noteText({ message, hint }: Note): string {
 }
 
 /** The record of a supervisor that answers. @throws KfwdError of exit status 3 or 5 for any other state. */
-function running({ runtime }: World, project: Project, state: LockState): LockRecord {
+export function running({ runtime }: World, project: Project, state: LockState): LockRecord {
   switch (state.kind) {
     case "alive":
       return state.record;
@@ -69,7 +69,7 @@ function running({ runtime }: World, project: Project, state: LockState): LockRe
 }
 
 /** `namesake`: the name under which the same file runs. */
-function nothingRuns(project: string | undefined, namesake?: string): KfwdError {
+export function nothingRuns(project: string | undefined, namesake?: string): KfwdError {
   return new KfwdError(
     "NOT_RUNNING",
     project === undefined ? "nothing is running" : `nothing is running for project ${project}`,

@@ -34,6 +34,8 @@ export function usageError(
       const choices = command?.options.find((option) => option.flags === flags)?.argChoices ?? [];
       return fail(`option "${flags}" cannot be "${value}": it must be ${either(choices)}`);
     }
+    case "commander.missingArgument":
+      return fail(`argument "${quoted}" is missing`);
     case "commander.excessArguments":
       return fail(`too many arguments for "kfwd ${command?.name() ?? ""}"`);
     default:

@@ -1,4 +1,5 @@
 /** What commands get from the composition root: the runtime, the streams, and the signals. */
+import type * as Importers from "../importers/index.ts";
 import type { Clock, Runtime } from "../runtime/index.ts";
 
 /** Signals that ask a command to end. */
@@ -16,10 +17,16 @@ export interface World {
   readonly clock: Clock;
   readonly version: string;
   readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  readonly readStdin: () => Promise<string>;
+  /** Absolute path of the JSON Schema that comes with kfwd. */
+  readonly schemaFile: string;
   readonly stdout: NodeJS.WriteStream;
   readonly stderr: NodeJS.WriteStream;
   /** Calls the listener for each signal until disposed; without a listener a signal ends the process. */
   readonly onInterrupt: (listener: (signal: Interrupt) => void) => Disposable;
+  /** Loads the readers of other tools' files only now. */
+  readonly loadImporters: () => Promise<typeof Importers>;
   /** Runs the demo; loads the sandbox only now. Resolves with the exit status. */
   readonly runDemo: (write: (line: string) => void, signal: AbortSignal) => Promise<number>;
 }

@@ -4,12 +4,15 @@ import { SandboxWorld } from "../behaviour/sandboxworld.ts";
 import { bringUp, projectOf } from "../behaviour/stage.ts";
 import { Project } from "../rig/project.ts";
 
+/** As many names as a hint has room for. */
+const COMMANDS = "commands: up, status, down, check, config, env, port, url, import, schema and 2 more";
+
 /** Command lines that are wrong whatever there is in the folder: arguments, message, hint. */
 const WRONG: readonly (readonly [args: readonly string[], message: string, hint: string])[] = [
-  [["xyz"], 'unknown command "xyz"', "commands: up, status, down, demo, help"],
-  [["statsu"], 'unknown command "statsu"', 'did you mean "status"? commands: up, status, down, demo, help'],
-  [["a\nb"], 'unknown command "a\\u000ab"', "commands: up, status, down, demo, help"],
-  [["help", "dwon"], 'unknown command "dwon"', 'did you mean "down"? commands: up, status, down, demo, help'],
+  [["xyz"], 'unknown command "xyz"', COMMANDS],
+  [["statsu"], 'unknown command "statsu"', `did you mean "status"? ${COMMANDS}`],
+  [["a\nb"], 'unknown command "a\\u000ab"', COMMANDS],
+  [["help", "dwon"], 'unknown command "dwon"', `did you mean "down"? ${COMMANDS}`],
   [["--versoin"], 'unknown option "--versoin"', 'did you mean "--version"?'],
   [["-x"], 'unknown option "-x"', "kfwd help"],
   [["up", "--wiat"], 'unknown option "--wiat"', 'did you mean "--wait"?'],
@@ -47,6 +50,32 @@ const WRONG: readonly (readonly [args: readonly string[], message: string, hint:
   [["up", "-d", "--wait-timeout", "5s"], "--wait-timeout says how long --wait waits", "add --wait"],
   [["up", "-t", "-5"], 'cannot read the duration "-5" of --timeout', "--timeout 60s"],
   [["down", "-t", "9999h"], 'the duration "9999h" of --timeout is longer than 24 days', "--timeout 60s"],
+  [["check", "x"], 'too many arguments for "kfwd check"', "kfwd help check"],
+  [["port"], 'argument "name" is missing', "kfwd help port"],
+  [["url", "a", "b"], 'too many arguments for "kfwd url"', "kfwd help url"],
+  [["import"], 'argument "source" is missing', "kfwd help import"],
+  [["import", "missing.json"], 'cannot read "missing.json": no such file or folder', ""],
+  [["import", "."], 'cannot read ".": it is a folder', ""],
+  [
+    ["import", "-"],
+    "cannot tell what standard input was made for",
+    "name it: --format kftray, kftray-services, kubectl, compose, skaffold, tilt, devspace, kportal or krelay",
+  ],
+  [
+    ["import", "x", "--format", "kftry"],
+    'cannot import the format "kftry"',
+    'did you mean "kftray"? formats: kftray, kftray-services, kubectl, compose, skaffold, tilt, devspace, kportal, krelay',
+  ],
+  [
+    ["env", "--shell", "csh"],
+    'option "--shell <name>" cannot be "csh": it must be bash, zsh, fish, pwsh, dotenv, json or github',
+    "kfwd help env",
+  ],
+  [
+    ["config", "-o", "xml"],
+    'option "-o, --output <form>" cannot be "xml": it must be yaml or json',
+    "kfwd help config",
+  ],
   [["demo", "now"], 'too many arguments for "kfwd demo"', "kfwd help demo"],
   [["help", "up", "down"], 'too many arguments for "kfwd help"', "kfwd help help"],
   [
@@ -68,7 +97,7 @@ describe.concurrent("a command line", () => {
       status: 2,
       signal: null,
       stdout: "",
-      stderr: `error: ${message}\nhint: ${hint}\n`,
+      stderr: `error: ${message}\n${hint === "" ? "" : `hint: ${hint}\n`}`,
     });
   });
 

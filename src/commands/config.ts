@@ -1,0 +1,133 @@
+/** `kfwd config`: what the files come to once they are merged and filled in. */
+import { createHash } from "node:crypto";
+import type { ProjectDetails, VariableUse } from "../schema/details.ts";
+import { placeText } from "../schema/diagnostic.ts";
+import type { ForwardSpec } from "../schema/spec.ts";
+import { Output } from "./output.ts";
+import { chosenName, loadRequest, readFiles } from "./plan.ts";
+import { configFields, configYaml } from "./render/configtext.ts";
+import { variablesText } from "./render/shells.ts";
+import type { FileFlags, World } from "./world.ts";
+
+export interface ConfigFlags extends FileFlags {
+  readonly output?: "yaml" | "json";
+  readonly origin?: boolean;
+  readonly names?: boolean;
+  readonly profiles?: boolean;
+  readonly environments?: boolean;
+  readonly variables?: boolean;
+  readonly environment?: boolean;
+  readonly hash?: boolean;
+}
+
+export async function config(world: World, flags: ConfigFlags): Promise<number> {
+  const isJson = flags.json === true || flags.output === "json";
+  const out = new Output(world, isJson ? { ...flags, json: true } : flags);
+  const loaded = await readFiles(world, loadRequest(world, flags), out);
+  if (loaded === undefined) return 2;
+  const { parsed, ownName } = loaded;
+  const { project, details } = parsed;
+  const list = listOf(flags, project.forwards, details);
+  if (list !== undefined) {
+    if (isJson) out.json({ schema: "kfwd.config/1", ...list.json });
+    else if (list.lines.length > 0) out.data(list.lines.join("\n"));
+    return 0;
+  }
+  const name = chosenName(world, flags) ?? ownName;
+  const { environment, protect } = project;
+  const fields = configFields({ name, environment, protect }, details);
+  if (isJson)
+    out.json({
+      schema: "kfwd.config/1",
+      environment: environment ?? null,
+      ...fields,
+      ...origins(flags, details),
+    });
+  else out.data(configYaml(fields, flags.origin ? details : undefined));
+  return 0;
+}
+
+interface List {
+  readonly lines: readonly string[];
+  readonly json: object;
+}
+
+/** What the flags ask for in place of the whole. */
+function listOf(
+  flags: ConfigFlags,
+  forwards: readonly ForwardSpec[],
+  details: ProjectDetails,
+): List | undefined {
+  if (flags.names) {
+    const names = forwards.map(({ name }) => name);
+    return { lines: names, json: { names } };
+  }
+  if (flags.profiles) {
+    const profiles = details.profiles.map(({ name }) => name);
+    return { lines: profiles, json: { profiles: details.profiles } };
+  }
+  if (flags.environments) {
+    const { environments, defaultEnvironment = null } = details;
+    return { lines: environments, json: { environments, defaultEnvironment } };
+  }
+  if (flags.variables) return variableList(details.variables);
+  if (flags.environment) return environmentList(details.variables);
+  if (flags.hash) {
+    const hashes = forwards.map((spec) => [spec.name, hashOf(spec)] as const);
+    return { lines: hashes.map((pair) => pair.join(" ")), json: { hashes: Object.fromEntries(hashes) } };
+  }
+  return undefined;
+}
+
+function variableList(variables: readonly VariableUse[]): List {
+  const rows = variables.map(({ name, default: fallback, value, from, places }) => [
+    name,
+    value === undefined
+      ? fallback === undefined
+        ? "not set"
+        : `default ${JSON.stringify(fallback)}`
+      : (from ?? ""),
+    places.map(placeText).join(", "),
+  ]);
+  const head = ["VARIABLE", "FROM", "USED AT"];
+  const widths = head.map((title, column) =>
+    Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)),
+  );
+  const lines = [head, ...rows].map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join("  ")
+      .trimEnd(),
+  );
+  return { lines: rows.length === 0 ? [] : lines, json: { variables } };
+}
+
+function environmentList(variables: readonly VariableUse[]): List {
+  const values = new Map<string, string>();
+  for (const { name, value, default: fallback } of variables) {
+    const used = value ?? fallback;
+    if (used !== undefined) values.set(name, used);
+  }
+  const lines = values.size === 0 ? [] : variablesText(values, "dotenv", "").split("\n");
+  return { lines, json: { variables: Object.fromEntries(values) } };
+}
+
+/** By what it means, not by where it stands or how it was written. */
+function hashOf({ source: _source, ...spec }: ForwardSpec): string {
+  return createHash("sha256")
+    .update(JSON.stringify(sorted(spec)))
+    .digest("hex")
+    .slice(0, 16);
+}
+
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (typeof value !== "object" || value === null) return value;
+  const pairs = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(pairs.map(([key, one]) => [key, sorted(one)]));
+}
+
+function origins(flags: ConfigFlags, { entries }: ProjectDetails): object {
+  if (!flags.origin) return {};
+  return { origins: Object.fromEntries(entries.map(({ spec, origins: of }) => [spec.name, of])) };
+}

@@ -1,0 +1,53 @@
+/** `kfwd env`: the forwards' addresses as variables, for a shell, a .env or a CI job. Asks no cluster. */
+import { randomUUID } from "node:crypto";
+import { parseEnv } from "node:util";
+import { KfwdError } from "../errors.ts";
+import { either } from "../printable.ts";
+import { allVariables } from "./exports.ts";
+import { locate } from "./located.ts";
+import { Output } from "./output.ts";
+import { chooseNames, readPlan } from "./plan.ts";
+import { shellOf, SHELLS, variablesText, type Shell } from "./render/shells.ts";
+import type { FileFlags, World } from "./world.ts";
+
+export interface EnvFlags extends FileFlags {
+  readonly shell?: Shell;
+}
+
+export async function env(world: World, wanted: readonly string[], flags: EnvFlags): Promise<number> {
+  const out = new Output(world, flags);
+  const shell = flags.json ? "json" : (flags.shell ?? ownShell(world));
+  const plan = await readPlan(world, flags, wanted, out);
+  if (plan === undefined) return 2;
+  const names = chooseNames(
+    wanted,
+    plan.forwards.map(({ name }) => name),
+  );
+  const chosen = plan.forwards.filter(({ name }) => names.includes(name));
+  const variables = allVariables(await locate(world, chosen, flags));
+  if (variables.size === 0 && shell !== "json") return 0;
+  const text = variablesText(variables, shell, `kfwd-${randomUUID()}`);
+  if (shell === "dotenv") prove(text, variables);
+  out.data(text);
+  return 0;
+}
+
+/** The user's own, by $SHELL. @throws KfwdError `USAGE` for one that has a syntax of its own. */
+function ownShell({ env: { SHELL: path } }: World): Shell {
+  if (!path) return "bash";
+  const shell = shellOf(path);
+  if (shell !== undefined) return shell;
+  throw new KfwdError("USAGE", `cannot write for the shell "${path}"`, {
+    hint: `name one that it can read: --shell ${either(SHELLS)}`,
+  });
+}
+
+/** A .env has no way to write every value: better none than another. @throws KfwdError `CONFIG_INVALID`. */
+function prove(text: string, variables: ReadonlyMap<string, string>): void {
+  const read = parseEnv(text);
+  const lost = [...variables].find(([name, value]) => read[name] !== value);
+  if (lost === undefined) return;
+  throw new KfwdError("CONFIG_INVALID", `a .env file cannot hold the value of ${lost[0]}`, {
+    hint: "--shell json holds any value",
+  });
+}

@@ -1,0 +1,131 @@
+/** The commands around forwards.yaml. What each does is loaded when it runs. */
+import { Option, type Command } from "commander";
+import type { AddressFlags } from "./address.ts";
+import type { CheckFlags } from "./check.ts";
+import type { ConfigFlags } from "./config.ts";
+import type { EnvFlags } from "./env.ts";
+import type { ImportFlags } from "./import.ts";
+import { SHELLS } from "./render/shells.ts";
+import type { SharedFlags, World } from "./world.ts";
+
+/** How `program.ts` makes commands and their common flags. */
+export interface CommandKit {
+  readonly world: World;
+  readonly outcome: { exit: number };
+  readonly command: (usage: string, description: string) => Command;
+  readonly shared: (command: Command) => Command;
+  readonly fileFlags: (command: Command) => Command;
+  readonly clusterFlags: (command: Command) => Command;
+  readonly colourFlag: (command: Command) => Command;
+  readonly filled: (command: Command, flags: string) => (value: string) => string;
+}
+
+export function addFileCommands(kit: CommandKit): void {
+  addCheck(kit);
+  addConfig(kit);
+  addEnv(kit);
+  addAddresses(kit);
+  addImport(kit);
+  addSchema(kit);
+}
+
+function addCheck({ world, outcome, command, shared, fileFlags }: CommandKit): void {
+  const check = shared(fileFlags(command("check", "look for mistakes in the file; asks no cluster")))
+    .option("--strict", "warnings count as errors")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  kfwd check\n  kfwd check --strict -e staging    as a CI job, of one environment",
+    );
+  check.action(async () => {
+    const { check: run } = await import("./check.ts");
+    outcome.exit = await run(world, check.opts<CheckFlags>());
+  });
+}
+
+function addConfig({ world, outcome, command, shared, fileFlags }: CommandKit): void {
+  const config = shared(fileFlags(command("config", "print what the files come to")))
+    .addOption(new Option("-o, --output <form>", "how to print it (default: yaml)").choices(["yaml", "json"]))
+    .option("--origin", "also where each value comes from")
+    .option("--names", "the forwards' names alone")
+    .option("--profiles", "the profiles alone")
+    .option("--environments", "the environments alone")
+    .option("--variables", "the variables in the files, their defaults and where they are used")
+    .option("--environment", "the values that variables have, as a .env file")
+    .option("--hash", "a hash of each forward, which changes when it does")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  kfwd config --origin\n  kfwd config -e staging -o json | jq '.forwards.api.local'",
+    );
+  config.action(async () => {
+    const { config: run } = await import("./config.ts");
+    outcome.exit = await run(world, config.opts<ConfigFlags>());
+  });
+}
+
+function addEnv({ world, outcome, command, shared, fileFlags }: CommandKit): void {
+  const env = shared(fileFlags(command("env [name...]", "print the forwards' addresses as variables")))
+    .addOption(new Option("--shell <name>", "what is to read them (default: by $SHELL)").choices(SHELLS))
+    .addHelpText("after", '\nExamples:\n  eval "$(kfwd env)"\n  kfwd env --shell github >> "$GITHUB_ENV"');
+  env.action(async (names: string[]) => {
+    const { env: run } = await import("./env.ts");
+    outcome.exit = await run(world, names, env.opts<EnvFlags>());
+  });
+}
+
+function addAddresses({ world, outcome, command, shared, fileFlags }: CommandKit): void {
+  const port = shared(fileFlags(command("port <name>", "print a forward's local address and port")));
+  port
+    .option("--static", "as the file has it, whether it runs or not")
+    .addHelpText(
+      "after",
+      '\nExamples:\n  kfwd port db                  127.0.0.1:5432\n  nc $(kfwd port db --static | tr : " ")',
+    );
+  port.action(async (name: string) => {
+    const { port: run } = await import("./address.ts");
+    outcome.exit = await run(world, name, port.opts<AddressFlags>());
+  });
+  const url = shared(fileFlags(command("url <name>", "print a forward's URL")));
+  url
+    .option("--static", "as the file has it, whether it runs or not")
+    .addHelpText("after", '\nExamples:\n  curl "$(kfwd url api)"\n  psql "$(kfwd url db)"');
+  url.action(async (name: string) => {
+    const { url: run } = await import("./address.ts");
+    outcome.exit = await run(world, name, url.opts<AddressFlags>());
+  });
+}
+
+function addImport({ world, outcome, command, colourFlag, filled }: CommandKit): void {
+  const usage = "import <source>";
+  const importing = colourFlag(
+    command(usage, "print another tool's file, or - for standard input, as a forwards.yaml"),
+  );
+  importing
+    .option(
+      "--format <name>",
+      "what it was made for (default: by what stands in it)",
+      filled(importing, "--format <name>"),
+    )
+    .option("-o, --output <path>", "write a new file", filled(importing, "-o, --output <path>"))
+    .option("-q, --quiet", "print errors only")
+    .addHelpText(
+      "after",
+      "\nFormats: kftray, kftray-services, kubectl, compose, skaffold, tilt, devspace, kportal, krelay" +
+        "\n\nExamples:\n  kfwd import configs.json -o forwards.yaml\n  grep port-forward Makefile | kfwd import -",
+    );
+  importing.action(async (source: string) => {
+    const { importFile } = await import("./import.ts");
+    outcome.exit = await importFile(world, source, importing.opts<ImportFlags>());
+  });
+}
+
+function addSchema({ world, outcome, command, colourFlag }: CommandKit): void {
+  const schema = colourFlag(command("schema", "print the JSON Schema of forwards.yaml"));
+  schema.addHelpText(
+    "after",
+    "\nExamples:\n  kfwd schema > forwards.schema.json\n  kfwd schema | jq '.properties | keys'",
+  );
+  schema.action(async () => {
+    const { schema: run } = await import("./schema.ts");
+    outcome.exit = await run(world, schema.opts<SharedFlags>());
+  });
+}

@@ -1,0 +1,58 @@
+/** `kfwd import`: another tool's file, as a forwards.yaml. */
+import { KfwdError } from "../errors.ts";
+import { either, quoted, visible } from "../printable.ts";
+import { shellWord } from "../shellword.ts";
+import { parseForwards } from "../schema/parse.ts";
+import { suggestFrom } from "../suggest.ts";
+import { readNamed, writeNew } from "./newfile.ts";
+import { Output } from "./output.ts";
+import type { SharedFlags, World } from "./world.ts";
+
+export interface ImportFlags extends SharedFlags {
+  readonly format?: string;
+  readonly output?: string;
+}
+
+/** 0 also when some could not be taken over: that is told on stderr and in the text. */
+export async function importFile(world: World, source: string, flags: ImportFlags): Promise<number> {
+  const out = new Output(world, flags);
+  const { FORMATS, formatOf, importText, isFormat } = await world.loadImporters();
+  const wanted = flags.format;
+  if (wanted !== undefined && !isFormat(wanted)) {
+    throw new KfwdError("USAGE", `cannot import the format ${quoted(wanted)}`, {
+      hint: suggestFrom(wanted, FORMATS, "formats"),
+    });
+  }
+  const text = source === "-" ? await world.readStdin() : readNamed(world, source);
+  const format = wanted ?? formatOf(text);
+  const shownAs = source === "-" ? "standard input" : quoted(source);
+  if (format === "forwards") {
+    throw new KfwdError("USAGE", `${shownAs} is a forwards.yaml already`, {
+      hint: `kfwd check -f ${shellWord(source)}`,
+    });
+  }
+  if (format === undefined) {
+    throw new KfwdError("USAGE", `cannot tell what ${shownAs} was made for`, {
+      hint: `name it: --format ${either(FORMATS)}`,
+    });
+  }
+  const { text: yaml, forwards, report } = importText(text, format, complaints);
+  if (forwards === 0) {
+    throw new KfwdError("CONFIG_INVALID", `${shownAs} has no forward that could be taken over`, {
+      detail: report.map((line) => `  ${line}`).join("\n") || undefined,
+      hint: wanted === undefined ? `it was read as ${format}; --format names another` : undefined,
+    });
+  }
+  if (flags.output === undefined) out.data(yaml.trimEnd());
+  else writeNew(world, flags.output, yaml);
+  for (const line of report) out.note(visible(line));
+  const where = flags.output === undefined ? "" : `, written to ${visible(flags.output)}`;
+  out.note(`${forwards} ${forwards === 1 ? "forward" : "forwards"} from ${format}${where}`);
+  return 0;
+}
+
+/** What would be wrong in the file that is to be written. */
+function complaints(text: string): readonly { line: number; code: string; message: string }[] {
+  const parsed = parseForwards(text, { name: "forwards.yaml", folder: "/", home: "/" });
+  return parsed.kind === "valid" ? [] : parsed.diagnostics;
+}

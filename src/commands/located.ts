@@ -1,0 +1,94 @@
+/** Which local port a forward has: from the file where it says so, else from the supervisor. */
+import { KfwdError } from "../errors.ts";
+import { quoted } from "../printable.ts";
+import type { StatusReport } from "../runtime/index.ts";
+import type { ForwardSpec } from "../schema/spec.ts";
+import type { Located } from "./exports.ts";
+import { chosenFile, chosenName } from "./plan.ts";
+import { nothingRuns, running } from "./status.ts";
+import type { SharedFlags, World } from "./world.ts";
+
+/** The forwards with the ports that the file gives them; one with `local: auto` has what it got from the supervisor. */
+export async function locate(
+  world: World,
+  forwards: readonly ForwardSpec[],
+  flags: SharedFlags,
+): Promise<readonly Located[]> {
+  const anyAuto = forwards.find(({ local }) => local === "auto");
+  const ports = anyAuto === undefined ? undefined : await portsOf(world, flags, anyAuto.name);
+  return forwards.map((spec) => {
+    const port = spec.local === "auto" ? ports?.get(spec.name) : spec.local;
+    if (port === undefined) throw noPortYet(spec.name);
+    return { spec, port };
+  });
+}
+
+/** The ports of what runs. @throws KfwdError `NOT_RUNNING`, `UNKNOWN_FORWARD`. */
+export async function locateRunning(
+  world: World,
+  forwards: readonly ForwardSpec[],
+  flags: SharedFlags,
+): Promise<readonly Located[]> {
+  const ports = await portsOf(world, flags, undefined);
+  return forwards.map((spec) => {
+    const port = ports.get(spec.name);
+    if (port === undefined) throw noPortYet(spec.name);
+    return { spec, port };
+  });
+}
+
+/** The ports of the file alone. @throws KfwdError `NOT_RUNNING` for `auto`. */
+export function locateStatic(forwards: readonly ForwardSpec[]): readonly Located[] {
+  return forwards.map((spec) => {
+    if (spec.local !== "auto") return { spec, port: spec.local };
+    throw new KfwdError(
+      "NOT_RUNNING",
+      `forward ${quoted(spec.name)} has no port in the file: local is auto`,
+      {
+        hint: "leave --static out, once `kfwd up` has run",
+        place: spec.source,
+      },
+    );
+  });
+}
+
+function noPortYet(name: string): KfwdError {
+  return new KfwdError("NOT_RUNNING", `forward ${quoted(name)} has no local port yet`, {
+    hint: `kfwd up -d ${name}`,
+  });
+}
+
+async function portsOf(
+  world: World,
+  flags: SharedFlags,
+  auto: string | undefined,
+): Promise<ReadonlyMap<string, number>> {
+  try {
+    const { entries } = await liveStatus(world, flags);
+    return new Map(
+      entries.flatMap(({ name, localPort }) => (localPort === null ? [] : [[name, localPort] as const])),
+    );
+  } catch (thrown) {
+    const error = KfwdError.from(thrown);
+    if (auto === undefined || error.code !== "NOT_RUNNING") throw thrown;
+    const message = `${error.message}, and forward ${quoted(auto)} gets its local port (auto) only when it runs`;
+    throw new KfwdError("NOT_RUNNING", message, { hint: "kfwd up -d", cause: thrown });
+  }
+}
+
+/** What the supervisor of the project says. @throws KfwdError of exit status 3 where none answers. */
+async function liveStatus(world: World, flags: SharedFlags): Promise<StatusReport> {
+  const { signal } = new AbortController();
+  const choice = { file: chosenFile(world, flags), name: chosenName(world, flags) };
+  const project = world.runtime.find(choice);
+  if (project === undefined) throw nothingRuns(choice.name);
+  const client = await world.runtime.connect(
+    running(world, project, await world.runtime.look(project, signal)),
+    signal,
+  );
+  try {
+    return await client.status();
+  } finally {
+    await client[Symbol.asyncDispose]();
+  }
+}

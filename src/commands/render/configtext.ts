@@ -1,0 +1,170 @@
+/** What the files come to, in the words of forwards.yaml: to read, or to be read again by kfwd. */
+import type { EntryDetails, ProjectDetails, RangeSpec } from "../../schema/details.ts";
+import type { ForwardSpec, ProbeSpec, RetrySpec, SourcePosition, Target } from "../../schema/spec.ts";
+import { placeText } from "../../schema/diagnostic.ts";
+
+/** A value of YAML and JSON. */
+type Value = string | number | boolean | readonly Value[] | { readonly [key: string]: Value };
+
+type Fields = Readonly<Record<string, Value | undefined>>;
+
+/** The forwards by name, as the file could have them. */
+export function configFields(
+  about: {
+    readonly name: string;
+    readonly environment: string | undefined;
+    readonly protect: readonly string[] | undefined;
+  },
+  details: ProjectDetails,
+): { readonly [key: string]: Value } {
+  const on = details.entries.filter(({ off }) => off === undefined);
+  return defined({
+    name: about.name,
+    protect: about.protect,
+    ranges: details.ranges.length === 0 ? undefined : Object.fromEntries(details.ranges.map(rangeFields)),
+    forwards: Object.fromEntries(on.map((entry) => [entry.spec.name, forwardFields(entry)])),
+  });
+}
+
+function rangeFields({ name, first, last, level, match }: RangeSpec): readonly [string, Value] {
+  return [name, defined({ ports: `${first}-${last}`, level, match })];
+}
+
+function forwardFields({ spec, range }: EntryDetails): { readonly [key: string]: Value } {
+  const isOfPod = spec.remotePort?.via === "pod" && spec.target.kind === "svc";
+  return defined({
+    description: spec.description,
+    target: targetValue(spec.target),
+    [isOfPod ? "targetPort" : "port"]: spec.remotePort?.port,
+    local: spec.local,
+    range: spec.localRange === undefined ? undefined : range,
+    bind: spec.bind.length === 1 ? spec.bind[0] : spec.bind,
+    protocol: spec.protocol,
+    context: spec.context,
+    namespace: spec.namespace,
+    kubeconfig: spec.kubeconfig,
+    required: spec.required,
+    via: spec.via,
+    followContext: spec.followContext,
+    whenUnavailable: spec.whenUnavailable,
+    hold: spec.holdMs === undefined ? undefined : durationOf(spec.holdMs),
+    retry: spec.retry && retryFields(spec.retry),
+    probe: spec.probe && probeFields(spec.probe),
+    pick: spec.pick,
+    url: spec.url,
+    env: spec.env,
+    hosts: spec.hosts,
+    labels: spec.labels,
+    relay: relayFields(spec),
+  });
+}
+
+function targetValue(target: Target): Value {
+  return target.kind === "selector" ? { selector: target.selector } : `${target.kind}/${target.name}`;
+}
+
+function retryFields({ initialMs, maxMs, resetAfterMs }: RetrySpec): Value {
+  return { initial: durationOf(initialMs), max: durationOf(maxMs), resetAfter: durationOf(resetAfterMs) };
+}
+
+function probeFields({ type, path, status, intervalMs, timeoutMs, failures }: ProbeSpec): Value {
+  return defined({
+    type,
+    path: type === "http" ? path : undefined,
+    status: type === "http" ? status.join("-") : undefined,
+    interval: durationOf(intervalMs),
+    timeout: durationOf(timeoutMs),
+    failures,
+  });
+}
+
+function relayFields({ relay }: ForwardSpec): Value | undefined {
+  return relay && defined(Object.fromEntries(Object.entries(relay)));
+}
+
+/** `1500ms`, `90s`: what is exact in the fewest letters. */
+function durationOf(ms: number): string {
+  return ms % 1000 === 0 ? `${ms / 1000}s` : `${ms}ms`;
+}
+
+function defined(fields: Fields): { readonly [key: string]: Value } {
+  return Object.fromEntries(
+    Object.entries(fields).flatMap(([key, value]) => (value === undefined ? [] : [[key, value] as const])),
+  );
+}
+
+/** The fields as YAML; with `details` each line says where its value comes from. */
+export function configYaml(
+  fields: { readonly [key: string]: Value },
+  details: ProjectDetails | undefined,
+): string {
+  const lines: { readonly text: string; readonly origin: string | undefined }[] = [];
+  const add = (
+    indent: number,
+    key: string,
+    value: Value,
+    origin: (path: string) => string | undefined,
+    path: string,
+  ): void => {
+    const start = `${"  ".repeat(indent)}${keyText(key)}:`;
+    if (isMap(value) && Object.keys(value).length > 0) {
+      lines.push({ text: start, origin: undefined });
+      for (const [inner, one] of Object.entries(value))
+        add(indent + 1, inner, one, origin, path === "" ? inner : `${path}.${inner}`);
+    } else {
+      lines.push({ text: `${start} ${inline(value)}`, origin: origin(path) });
+    }
+  };
+  for (const [key, value] of Object.entries(fields)) {
+    if (key !== "forwards" || !isMap(value)) {
+      add(0, key, value, () => undefined, "");
+      continue;
+    }
+    lines.push({ text: "forwards:", origin: undefined });
+    for (const [name, forward] of Object.entries(value)) {
+      const origins = details?.entries.find(
+        ({ spec, off }) => off === undefined && spec.name === name,
+      )?.origins;
+      add(1, name, forward, (path) => origins && originText(origins, path), "");
+    }
+  }
+  const width = Math.max(...lines.map(({ text, origin }) => (origin === undefined ? 0 : text.length)));
+  return lines
+    .map(({ text, origin }) => (origin === undefined ? text : `${text.padEnd(width)}  # ${origin}`))
+    .join("\n");
+}
+
+/** The place of the value or of what it stands in; what nobody said is a default. */
+function originText(origins: Readonly<Record<string, SourcePosition>>, path: string): string {
+  for (let at = path; at !== ""; at = at.slice(0, Math.max(0, at.lastIndexOf(".")))) {
+    const place = origins[at];
+    if (place !== undefined) return placeText(place);
+  }
+  return "default";
+}
+
+function isMap(value: Value): value is { readonly [key: string]: Value } {
+  return typeof value === "object" && !Array.isArray(value);
+}
+
+function inline(value: Value): string {
+  if (typeof value === "string") return scalar(value);
+  if (typeof value !== "object") return String(value);
+  if (isMap(value)) {
+    const pairs = Object.entries(value).map(([key, one]) => `${keyText(key)}: ${inline(one)}`);
+    return pairs.length === 0 ? "{}" : `{ ${pairs.join(", ")} }`;
+  }
+  return `[${value.map(inline).join(", ")}]`;
+}
+
+function keyText(key: string): string {
+  return /^[A-Za-z_][\w.-]*$/.test(key) && !RESERVED.test(key) ? key : JSON.stringify(key);
+}
+
+const RESERVED = /^(?:true|false|null|yes|no|on|off|y|n|~)$/i;
+
+/** What was filled in already is not to be filled in again: a dollar sign stands twice. */
+function scalar(text: string): string {
+  const isPlain = /^[A-Za-z][\w./=-]*$/.test(text) && !RESERVED.test(text);
+  return isPlain ? text : JSON.stringify(text).replaceAll("$", "$$$$");
+}
