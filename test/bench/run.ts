@@ -14,6 +14,7 @@ import { judge, type Figure, type Finding } from "./harness/figures.ts";
 import { echoLinks, Forwarder } from "./harness/forwarders.ts";
 import { machine, writeReport, type Circumstances } from "./harness/report.ts";
 import { table } from "./harness/table.ts";
+import { check } from "./rows/check.ts";
 import { connections } from "./rows/connections.ts";
 import { firstByte } from "./rows/firstbyte.ts";
 import { memoryFifty } from "./rows/memory.ts";
@@ -25,6 +26,7 @@ import { upOne, upTen } from "./rows/up.ts";
 
 const ROWS: Readonly<Record<string, (bench: Bench) => Promise<Figure[]>>> = {
   status,
+  check,
   "up-1": upOne,
   "up-10": upTen,
   "requests-10": requestsTen,
