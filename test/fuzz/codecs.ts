@@ -2,6 +2,24 @@
 import fc from "fast-check";
 import { ChannelDecoder, channelHeader, portMessage } from "../../src/runtime/wire/channels.ts";
 import {
+  DROP_CAUSES,
+  END_CAUSES,
+  RelayDecoder,
+  challengeFrame,
+  creditFrame,
+  dataFrame,
+  datagramFrame,
+  droppedFrame,
+  endFrame,
+  finFrame,
+  flowFrame,
+  helloFrame,
+  pingFrame as relayPing,
+  pongFrame as relayPong,
+  streamFrame,
+  welcomeFrame,
+} from "../../src/runtime/wire/relayframes.ts";
+import {
   SpdyDecoder,
   dataHeader,
   decodeHeaders,
@@ -290,9 +308,99 @@ export function channels(sender: FrameSender): Codec {
   };
 }
 
+// --- the relay ---
+
+const flowId = fc.integer({ min: 1, max: 2 ** 32 - 1 });
+const bytesOf = (length: number): fc.Arbitrary<Buffer> =>
+  fc.uint8Array({ minLength: length, maxLength: length }).map((bytes) => Buffer.from(bytes));
+const target = fc.record({
+  host: fc.constantFrom("10.244.0.7", "fd00::1", "db.shop.svc.cluster.local", "x"),
+  port: fc.integer({ min: 0, max: 65_535 }),
+});
+
+function said(bytes: Buffer, line: string): Frame {
+  return { bytes, tell: (to) => to.say(line) };
+}
+
+const eitherSide: fc.Arbitrary<Frame> = fc.oneof(
+  fc.constant(said(relayPing(), "ping")),
+  fc.constant(said(relayPong(), "pong")),
+  fc.tuple(flowId, payload).map(([to, bytes]) => {
+    const whole = bytes.subarray(0, 65_507);
+    return said(datagramFrame(to, whole), `datagram ${to} ${hex(whole)}`);
+  }),
+  fc
+    .tuple(flowId, fc.constantFrom(...END_CAUSES), fc.constantFrom("", "getaddrinfo ENOTFOUND db", "ü"))
+    .map(([to, why, words]) => said(endFrame(to, why, words), `end ${to} ${why} ${words}`)),
+  fc.tuple(flowId, payload).map(([to, bytes]) => {
+    const part = Buffer.concat([Buffer.of(1), bytes]).subarray(0, 65_535);
+    return said(dataFrame(to, part), `data ${to} ${hex(part)}`);
+  }),
+  flowId.map((to) => said(finFrame(to), `fin ${to}`)),
+  fc.tuple(flowId, word).map(([to, bytes]) => said(creditFrame(to, bytes), `credit ${to} ${bytes}`)),
+);
+
+const relaySide: fc.Arbitrary<Frame> = fc.oneof(
+  bytesOf(32).map((nonce) => said(challengeFrame(nonce), `challenge ${hex(nonce)}`)),
+  bytesOf(32).map((proof) => said(welcomeFrame(proof), `welcome ${hex(proof)}`)),
+  fc
+    .tuple(flowId, word, fc.constantFrom(...DROP_CAUSES))
+    .map(([to, count, why]) => said(droppedFrame(to, count, why), `dropped ${to} ${count} ${why}`)),
+);
+
+const clientSide: fc.Arbitrary<Frame> = fc.oneof(
+  fc
+    .tuple(bytesOf(32), bytesOf(64))
+    .map(([nonce, proof]) => said(helloFrame(nonce, proof), `hello ${hex(nonce)} ${hex(proof)}`)),
+  fc
+    .tuple(flowId, target)
+    .map(([to, { host, port }]) => said(flowFrame(to, { host, port }), `flow ${to} ${host} ${port}`)),
+  fc
+    .tuple(flowId, target)
+    .map(([to, { host, port }]) => said(streamFrame(to, { host, port }), `stream ${to} ${host} ${port}`)),
+);
+
+/** What the relay's side of a tunnel hears of a client, or the client's side of a relay. */
+export function relay(sender: "client" | "relay"): Codec {
+  const own = sender === "client" ? clientSide : relaySide;
+  return {
+    name: `relay frames of a ${sender}`,
+    hear: hearing((to) => {
+      const common = {
+        onPing: () => to.say("ping"),
+        onPong: () => to.say("pong"),
+        onDatagram: (of: number, datagram: Buffer) => to.say(`datagram ${of} ${hex(datagram)}`),
+        onEnd: (of: number, why: string, words: string) => to.say(`end ${of} ${why} ${words}`),
+        onData: (of: number, part: Buffer) => to.say(`data ${of} ${hex(part)}`),
+        onFin: (of: number) => to.say(`fin ${of}`),
+        onCredit: (of: number, bytes: number) => to.say(`credit ${of} ${bytes}`),
+      };
+      const fromClient = {
+        onHello: (nonce: Buffer, proof: Buffer) => to.say(`hello ${hex(nonce)} ${hex(proof)}`),
+        onFlow: (of: number, { host, port }: { host: string; port: number }) =>
+          to.say(`flow ${of} ${host} ${port}`),
+        onStream: (of: number, { host, port }: { host: string; port: number }) =>
+          to.say(`stream ${of} ${host} ${port}`),
+      };
+      const fromRelay = {
+        onChallenge: (nonce: Buffer) => to.say(`challenge ${hex(nonce)}`),
+        onWelcome: (proof: Buffer) => to.say(`welcome ${hex(proof)}`),
+        onDropped: (of: number, count: number, why: string) => to.say(`dropped ${of} ${count} ${why}`),
+      };
+      const decoder =
+        sender === "client"
+          ? new RelayDecoder({ to: "client", sink: { ...common, ...fromClient } })
+          : new RelayDecoder({ to: "relay", sink: { ...common, ...fromRelay } });
+      return (chunk) => decoder.push(chunk);
+    }),
+    session: fc.array(fc.oneof(eitherSide, own), { maxLength: 12 }).map(sessionOf),
+  };
+}
+
 /** What the runner's argument stands for. */
 export const CODECS: ReadonlyMap<string, readonly Codec[]> = new Map([
   ["spdy", [spdy]],
   ["websocket", [webSocket("client"), webSocket("server")]],
   ["channels", [channels("client"), channels("server")]],
+  ["relay", [relay("client"), relay("relay")]],
 ]);

@@ -1,5 +1,5 @@
 /**
- * Fuzzing of the decoders: `npx tsx test/fuzz/run.ts [spdy|websocket|channels] [--seconds N] [--seed S]`.
+ * Fuzzing of the decoders: `npx tsx test/fuzz/run.ts [spdy|websocket|channels|relay] [--seconds N] [--seed S]`.
  * Without a name all are run, one after the other. Exits 1 at the first failure, with what repeats it.
  */
 import { parseArgs } from "node:util";
@@ -27,7 +27,7 @@ const names = positionals.length > 0 ? positionals : [...CODECS.keys()];
 for (const name of names) {
   const codecs = CODECS.get(name);
   if (codecs === undefined || !(seconds > 0) || !Number.isInteger(seed)) {
-    console.error("usage: npx tsx test/fuzz/run.ts [spdy|websocket|channels] [--seconds N] [--seed S]");
+    console.error("usage: npx tsx test/fuzz/run.ts [spdy|websocket|channels|relay] [--seconds N] [--seed S]");
     process.exitCode = 2;
     break;
   }
