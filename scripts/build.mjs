@@ -4,6 +4,7 @@ import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from "no
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { relayProgram } from "./relayprogram.mjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
@@ -72,6 +73,7 @@ const silentYaml = {
 };
 
 rmSync(join(root, "dist"), { recursive: true, force: true });
+const relay = await relayProgram();
 const inputs = new Set();
 for (const [name, entry] of Object.entries(ENTRIES)) {
   const result = await build({
@@ -88,7 +90,7 @@ for (const [name, entry] of Object.entries(ENTRIES)) {
     metafile: true,
     legalComments: "none",
     logLevel: "warning",
-    define: { KFWD_VERSION: JSON.stringify(version) },
+    define: { KFWD_VERSION: JSON.stringify(version), KFWD_RELAY: JSON.stringify(relay) },
     external: ["./openid-client.cjs"],
     plugins: [siblings, leanClientNode, silentYaml],
   });
