@@ -10,8 +10,16 @@ import { serverAddress } from "./proxy.ts";
 /** From when the request has a connection. */
 const HEADERS_DEADLINE_MS = 10_000;
 
-/** A GET and everything it is sent with. */
+/** What is to be done; absent: GET. */
+export interface Deed {
+  readonly method: "POST" | "DELETE";
+  /** Sent as JSON. */
+  readonly body: unknown;
+}
+
+/** A request and everything it is sent with. */
 export interface Exchange {
+  readonly deed?: Deed | undefined;
   readonly access: ApiName;
   readonly clock: Clock;
   readonly agent: KeptSockets;
@@ -58,20 +66,28 @@ function answerOf(what: Exchange, sent: ClientRequest, signal: AbortSignal): Pro
       deadline[Symbol.dispose]();
       signal.removeEventListener("abort", onAbort);
     });
-    sent.end();
+    sent.end(bodyOf(what));
   });
 }
 
-function start({ access, agent, headers, path, query }: Exchange, wanted: AbortSignal): ClientRequest {
+function bodyOf({ deed }: Exchange): string | undefined {
+  return deed && JSON.stringify(deed.body);
+}
+
+function start(what: Exchange, wanted: AbortSignal): ClientRequest {
+  const { access, agent, headers, path, query, deed } = what;
   const { server } = access;
+  const length = Buffer.byteLength(bodyOf(what) ?? "");
   const request: KeptRequest = {
     ...serverAddress(server),
     path: pathOf(server, path, query),
+    ...(deed && { method: deed.method }),
     agent,
     wanted,
     headers: {
       Host: server.host,
       Accept: "application/json",
+      ...(deed && { "Content-Type": "application/json", "Content-Length": length }),
       ...Object.fromEntries(
         Object.entries(headers).map(([name, value]) => [
           name,

@@ -28,12 +28,15 @@ export class ApiRefusal extends KfwdError {
   readonly kind: FailureKind;
   /** How long the server asks to be left alone, in milliseconds. */
   readonly retryAfterMs: number | undefined;
+  /** The server's own words, as far as it had any. */
+  readonly said: string | undefined;
 
-  constructor(refusal: Refusal & { readonly status: number; readonly retryAfterMs: number | undefined }) {
+  constructor(refusal: Refusal & Pick<ApiRefusal, "status" | "retryAfterMs" | "said">) {
     super(refusal.code, refusal.message, { hint: refusal.hint });
     this.status = refusal.status;
     this.kind = refusal.kind;
     this.retryAfterMs = refusal.retryAfterMs;
+    this.said = refusal.said;
   }
 }
 
@@ -122,7 +125,8 @@ export function statusFailure(
   const code = status === 200 ? (told.code ?? 500) : status;
   const seconds = Number(retryAfter ?? told.details?.retryAfterSeconds ?? Number.NaN);
   const retryAfterMs = Number.isFinite(seconds) && seconds >= 0 ? seconds * 1000 : undefined;
-  return new ApiRefusal({ ...refusalOf(access, code, told, call), status: code, retryAfterMs });
+  const said = told.message;
+  return new ApiRefusal({ ...refusalOf(access, code, told, call), status: code, retryAfterMs, said });
 }
 
 /** Any failure of this room as `status` shows it; an unforeseen one keeps the code INTERNAL. */

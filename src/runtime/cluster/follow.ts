@@ -1,5 +1,5 @@
 /** Tells followers what their targets mean, now and on every change. */
-import type { Endpoint } from "../core/status.ts";
+import type { Endpoint, Reason } from "../core/status.ts";
 import type { Random, Resolution } from "../deps.ts";
 import { PODS, SERVICES, WORKLOADS, type Pod, type Service, type Workload } from "./objects.ts";
 import type { ReflectorSurroundings } from "./reflector.ts";
@@ -55,6 +55,30 @@ export class Followers implements AsyncDisposable {
     };
     const share = this.#pods.share(around, pod.namespace, onChange, pod.name);
     return share;
+  }
+
+  /**
+   * `tell` is called with each change of the namespace's pods: with what the list has under the pod's name, or why
+   * there is no list.
+   */
+  watchPod(
+    around: ReflectorSurroundings,
+    pod: { readonly name: string; readonly namespace: string },
+    tell: (seen: Pod | undefined, trouble: Reason | undefined) => void,
+  ): Disposable {
+    const look = (): void => {
+      const trouble = share.state.kind === "failing" ? share.state.reason : undefined;
+      if (share.objects !== undefined || trouble !== undefined) tell(share.objects?.get(pod.name), trouble);
+    };
+    const share = this.#pods.share(around, pod.namespace, look);
+    let live = true;
+    queueMicrotask(() => live && look()); // what others follow already is known at once
+    return {
+      [Symbol.dispose]: () => {
+        live = false;
+        share[Symbol.dispose]();
+      },
+    };
   }
 
   /** @see SharedReflectors.wake. */

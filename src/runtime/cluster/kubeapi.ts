@@ -7,6 +7,7 @@ import { reasonOf } from "./failures.ts";
 import { Followers, type PodIdentity } from "./follow.ts";
 import { KubeAccess } from "./kubeaccess.ts";
 import { Kubeconfigs, type KubeconfigSources } from "./kubeconfig.ts";
+import { PodApi } from "./podapi.ts";
 import { addressText } from "./proxy.ts";
 import type { ReflectorSurroundings } from "./reflector.ts";
 import type { FollowRequest } from "./resolve.ts";
@@ -94,6 +95,16 @@ export class KubeApi implements AsyncDisposable {
     return this.#followers.whenGone(this.#around(place), { namespace: place.namespace, ...pod }, tell);
   }
 
+  /** @see Followers.watchPod */
+  watchPod(place: Place, name: string, ...[tell]: Tail<Parameters<Followers["watchPod"]>>): Disposable {
+    return this.#followers.watchPod(this.#around(place), { namespace: place.namespace, name }, tell);
+  }
+
+  /** Pods of our own in the place's namespace. */
+  pods(place: Place): PodApi {
+    return new PodApi(this.#client(place).rest, place.namespace);
+  }
+
   /** @see Cluster.wake */
   wake(place?: Place): void {
     if (place === undefined) {
@@ -157,6 +168,9 @@ export class KubeApi implements AsyncDisposable {
     return client;
   }
 }
+
+/** What follows the first two. */
+type Tail<T extends readonly unknown[]> = T extends readonly [unknown, unknown, ...infer Rest] ? Rest : never;
 
 /** RFC 1123 label. */
 const NAMESPACE = /^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$/;

@@ -1,9 +1,9 @@
-/** Reads from the Kubernetes API over HTTP/1.1, on connections that are kept and shared. */
+/** Talks to the Kubernetes API over HTTP/1.1, on connections that are kept and shared. */
 import type { IncomingMessage } from "node:http";
 import type { Clock } from "../deps.ts";
 import type { Credentials, RenewableAccess } from "./access.ts";
 import { Connector } from "./connector.ts";
-import { exchange } from "./exchange.ts";
+import { exchange, type Deed } from "./exchange.ts";
 import { answerFailure, deadlineFailure, dialFailure, malformedAnswer, type ApiCall } from "./failures.ts";
 import { KeptSockets } from "./keptsockets.ts";
 import { Reach } from "./reach.ts";
@@ -23,12 +23,14 @@ const REFUSAL_MAX_BYTES = 64 * 1024;
 /** Longest line of a watch: etcd takes objects up to 1.5 MiB. */
 const LINE_MAX_BYTES = 4 * 1024 * 1024;
 
-/** A GET, and what it is about for the words of its failure. */
+/** A request, and what it is about for the words of its failure. */
 export interface ApiRequest {
   /** Segments of the path behind the server's prefix, not yet encoded. */
   readonly path: readonly string[];
   readonly query: Readonly<Record<string, string | number | boolean>>;
   readonly call: ApiCall;
+  /** Absent: GET. */
+  readonly deed?: Deed;
 }
 
 /** Requests to one API server as one user. Disposing breaks off what is under way. */
@@ -51,8 +53,8 @@ export class RestClient implements Disposable {
   }
 
   /**
-   * The answer's JSON.
-   * @throws ApiRefusal for an answer other than 200, KfwdError of exit status 4 for the rest, or the signal's reason.
+   * The answer's JSON, to a GET or a deed. A deed may have been done although this throws.
+   * @throws ApiRefusal for an answer other than success, KfwdError of exit status 4 for the rest, or the signal's reason.
    */
   async get(request: ApiRequest, signal: AbortSignal): Promise<unknown> {
     const text = await this.#body(await this.#send(request, signal), BODY_MAX_BYTES, signal);
@@ -137,7 +139,7 @@ export class RestClient implements Disposable {
     }
   }
 
-  /** A response of status 200 whose body has not been read, when it is this request's turn. */
+  /** A successful response whose body has not been read, when it is this request's turn. */
   #send(request: ApiRequest, signal: AbortSignal): Promise<IncomingMessage> {
     return this.#reach.attempt(signal, async () => {
       await this.#throttle.turn(signal);
@@ -173,7 +175,7 @@ export class RestClient implements Disposable {
     signal: AbortSignal,
   ): Promise<IncomingMessage> {
     const status = response.statusCode ?? 0;
-    if (status === 200) return response;
+    if (status >= 200 && status <= 202) return response;
     const body = (await this.#body(response, REFUSAL_MAX_BYTES, signal)) ?? "";
     throw answerFailure(this.access, status, body, request.call, response.headers["retry-after"]);
   }

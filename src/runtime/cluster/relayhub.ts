@@ -1,0 +1,268 @@
+/** The relay of a namespace for all forwards that share it: the pod may be replaced under them. */
+import { KfwdError } from "../../errors.ts";
+import { backoffMs } from "../core/backoff.ts";
+import type { Reason } from "../core/status.ts";
+import type { Clock, Flow, FlowHandler, Random, Relay, RelayEvents, RelayPod, RelayTarget } from "../deps.ts";
+import type { PodIdentity } from "./follow.ts";
+import type { RelayLink, RelayLinkEvents } from "./relaylink.ts";
+
+/** Kubernetes ends the pod after 24 h; by then the next one has stood for a while. */
+const RENEW_MS = 23 * 60 * 60 * 1000;
+
+/** How long what is under way on the old pod may go on. */
+const OVERLAP_MS = 45 * 60 * 1000;
+const OVERLAP_LOOK_MS = 10_000;
+
+/** A pod that served for so long did not end because it could not run. */
+const SERVED_MS = 10_000;
+
+export interface RelayHubDeps {
+  readonly clock: Clock;
+  readonly random: Random;
+  link(events: RelayLinkEvents): RelayLink;
+  /** Which pods there are; called after each change. */
+  onPods(pods: readonly PodIdentity[]): void;
+}
+
+/** Makes the pod with the first user and deletes it with the last. */
+export class RelayHub implements AsyncDisposable {
+  readonly #deps: RelayHubDeps;
+  readonly #users = new Set<RelayEvents>();
+  readonly #pods = new Map<RelayLink, PodIdentity>();
+  readonly #closing = new Set<Promise<void>>();
+  /** Pods that are being replaced while they still work. */
+  readonly #retiring = new Set<RelayLink>();
+  #current: RelayLink | undefined;
+  #next: RelayLink | undefined;
+  #shown: RelayPod | undefined;
+  /** Why nothing goes through; undefined while that is not known. */
+  #trouble: Reason | undefined;
+  #attempt = 0;
+  readonly #timers = new Set<Disposable>();
+  #stage: "live" | "disposed" = "live";
+
+  constructor(deps: RelayHubDeps) {
+    this.#deps = deps;
+  }
+
+  get unused(): boolean {
+    return this.#users.size === 0;
+  }
+
+  /** `onLeft` is called when it was the last, before the pod is deleted. */
+  join(events: RelayEvents, onLeft: () => void): Relay {
+    this.#users.add(events);
+    const flows = new Set<Flow>();
+    queueMicrotask(() => this.#welcome(events));
+    return {
+      retry: () => this.#retry(events),
+      flow: (target, handler) => {
+        const flow = this.#flow(target, handler, () => flows.delete(flow));
+        flows.add(flow);
+        return flow;
+      },
+      open: async (target, handler, signal) => {
+        if (this.#current === undefined) throw new KfwdError("UNREACHABLE", "there is no relay pod");
+        return this.#current.connect(target, handler, signal);
+      },
+      [Symbol.asyncDispose]: async () => {
+        if (!this.#users.delete(events)) return;
+        for (const flow of flows) flow[Symbol.dispose]();
+        if (!this.unused) return;
+        onLeft();
+        await this[Symbol.asyncDispose]();
+      },
+    };
+  }
+
+  /** The machine slept. */
+  wake(): void {
+    this.#current?.prove();
+    this.#current?.retry();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stage = "disposed";
+    for (const timer of this.#timers) timer[Symbol.dispose]();
+    for (const link of [this.#current, this.#next, ...this.#retiring]) if (link) this.#drop(link);
+    this.#current = undefined;
+    this.#next = undefined;
+    await Promise.all(this.#closing);
+  }
+
+  #welcome(events: RelayEvents): void {
+    if (!this.#users.has(events) || this.#stage === "disposed") return;
+    if (this.#shown) events.onPod(this.#shown);
+    if (this.#current === undefined) this.#start();
+    else this.#answer(events);
+  }
+
+  #retry(events: RelayEvents): void {
+    if (this.#current === undefined) this.#start();
+    else this.#current.retry();
+    queueMicrotask(() => this.#users.has(events) && this.#answer(events));
+  }
+
+  /** Tells a user what is known; what is not will be told to all. */
+  #answer(events: RelayEvents): void {
+    if (this.#current?.open) events.onOpen();
+    else if (this.#trouble) events.onLost(this.#trouble);
+  }
+
+  #start(): void {
+    if (this.#stage === "disposed") return;
+    this.#trouble = undefined;
+    const link: RelayLink = this.#link({
+      onState: (pod) => this.#show(pod),
+      onOpen: () => {
+        this.#trouble = undefined;
+        this.#renewLater(link);
+        for (const user of this.#users) user.onOpen();
+      },
+      onLost: (reason, how) => {
+        if (how === "over") this.#current = undefined;
+        this.#tellLost(reason);
+      },
+      onGone: (reason) => this.#onGone(link, reason),
+    });
+    this.#current = link;
+  }
+
+  /** Whether it is used or not, its pod is known until it is gone. */
+  #link(events: Omit<RelayLinkEvents, "onCreated">): RelayLink {
+    const link: RelayLink = this.#deps.link({
+      ...events,
+      onCreated: (pod) => {
+        this.#pods.set(link, pod);
+        this.#tellPods();
+      },
+      onGone: (reason) => {
+        this.#pods.delete(link);
+        this.#tellPods();
+        events.onGone(reason);
+      },
+    });
+    return link;
+  }
+
+  #onGone(link: RelayLink, reason: Reason): void {
+    if (this.#current !== link) return;
+    this.#current = undefined;
+    this.#attempt = link.servedMs >= SERVED_MS ? 1 : this.#attempt + 1;
+    this.#tellLost(reason);
+    this.#after(backoffMs(this.#attempt, this.#deps.random()), () => {
+      if (this.#current === undefined) this.#start();
+    });
+  }
+
+  #tellLost(reason: Reason): void {
+    this.#trouble = reason;
+    for (const user of this.#users) user.onLost(reason);
+  }
+
+  #show(pod: RelayPod): void {
+    this.#shown = pod;
+    for (const user of this.#users) user.onPod(pod);
+  }
+
+  #renewLater(link: RelayLink): void {
+    this.#after(RENEW_MS - link.servedMs, () => {
+      if (this.#current === link && this.#next === undefined) this.#renew();
+    });
+  }
+
+  /** The next pod takes over when it is open; if it does not come up, the old one serves on and it is tried again. */
+  #renew(): void {
+    let state: RelayPod | undefined;
+    const fail = (): void => {
+      if (this.#next !== link) return;
+      this.#next = undefined;
+      this.#drop(link);
+      this.#after(OVERLAP_MS / 3, () => this.#next ?? this.#renew());
+    };
+    const link: RelayLink = this.#link({
+      onState: (pod) => {
+        state = pod;
+        if (this.#current === link) this.#show(pod);
+      },
+      onOpen: () => {
+        if (this.#next === link) this.#takeOver(link, state);
+        else if (this.#current === link) for (const user of this.#users) user.onOpen();
+      },
+      onLost: (reason, how) => {
+        if (this.#current === link) this.#tellLost(reason);
+        else if (how === "over") fail();
+      },
+      onGone: (reason) => (this.#current === link ? this.#onGone(link, reason) : fail()),
+    });
+    this.#next = link;
+  }
+
+  #takeOver(link: RelayLink, state: RelayPod | undefined): void {
+    const old = this.#current;
+    this.#current = link;
+    this.#next = undefined;
+    this.#renewLater(link);
+    if (state) this.#show(state);
+    if (old === undefined) return;
+    this.#retiring.add(old);
+    this.#lookAtRetiring(old, this.#deps.clock.now() + OVERLAP_MS);
+  }
+
+  #lookAtRetiring(old: RelayLink, untilMs: number): void {
+    if (old.load === 0 || this.#deps.clock.now() >= untilMs) {
+      this.#retiring.delete(old);
+      this.#drop(old);
+    } else {
+      this.#after(OVERLAP_LOOK_MS, () => this.#lookAtRetiring(old, untilMs));
+    }
+  }
+
+  #drop(link: RelayLink): void {
+    const closed = link[Symbol.asyncDispose]().then(() => {
+      this.#pods.delete(link);
+      this.#closing.delete(closed);
+      this.#tellPods();
+    });
+    this.#closing.add(closed);
+  }
+
+  #flow(target: RelayTarget, handler: FlowHandler, onOver: () => void): Flow {
+    let inner: Flow | undefined;
+    let stage: "fresh" | "open" | "over" = "fresh";
+    return {
+      send: (datagram) => {
+        if (stage === "fresh") {
+          inner = this.#current?.flow(target, {
+            onDatagram: (answer) => handler.onDatagram(answer),
+            onDropped: (count, why) => handler.onDropped(count, why),
+            onEnd: () => {
+              stage = "over";
+              onOver();
+              handler.onEnd();
+            },
+          });
+          if (inner) stage = "open";
+        }
+        return inner?.send(datagram) ?? false;
+      },
+      [Symbol.dispose]: () => {
+        stage = "over";
+        inner?.[Symbol.dispose]();
+        onOver();
+      },
+    };
+  }
+
+  #tellPods(): void {
+    this.#deps.onPods([...this.#pods.values()]);
+  }
+
+  #after(ms: number, fire: () => void): void {
+    const timer = this.#deps.clock.timer(ms, () => {
+      this.#timers.delete(timer);
+      if (this.#stage === "live") fire();
+    });
+    this.#timers.add(timer);
+  }
+}

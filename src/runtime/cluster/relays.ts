@@ -1,0 +1,137 @@
+/** The relays of a project: one for each API server and namespace, whoever of its forwards wants one. */
+import { randomBytes } from "node:crypto";
+import type { Clock, Cluster, Log, Place, Random, Relay, RelayEvents, Relays } from "../deps.ts";
+import { reasonOf } from "./failures.ts";
+import type { KubeApi } from "./kubeapi.ts";
+import { RelayHub } from "./relayhub.ts";
+import { RelayKey } from "./relaykey.ts";
+import { RelayLink } from "./relaylink.ts";
+import { RELAY_PORT, relayManifest, type RelayOwner, type RelayWishes } from "./relaymanifest.ts";
+
+/** A relay pod as the lock names it, so that whoever comes after a crash can delete that one and no other. */
+export interface RelayRecord {
+  readonly kubeconfig: string | null;
+  readonly context: string;
+  readonly namespace: string;
+  readonly pod: string;
+  readonly uid: string;
+}
+
+export interface KubeRelaysDeps {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly api: KubeApi;
+  readonly cluster: Pick<Cluster, "tunnel">;
+  /** What the pods run. */
+  readonly program: string;
+  readonly owner: Omit<RelayOwner, "run">;
+  /** All there are, after each change. */
+  onRecords(records: readonly RelayRecord[]): void;
+}
+
+/** How long leftovers of a dead supervisor are asked to go. */
+const SWEEP_MS = 10_000;
+
+/** @see Relays */
+export class KubeRelays implements Relays {
+  readonly #deps: KubeRelaysDeps;
+  readonly #run = randomBytes(8).toString("hex");
+  readonly #hubs = new Map<string, RelayHub>();
+  readonly #records = new Map<RelayHub, readonly RelayRecord[]>();
+  #leftovers: readonly RelayRecord[] = [];
+  readonly #closing = new Set<PromiseLike<void>>();
+
+  constructor(deps: KubeRelaysDeps) {
+    this.#deps = deps;
+  }
+
+  relay(place: Place, spec: RelayWishes, events: RelayEvents): Relay {
+    const there = { ...place, namespace: spec.namespace ?? place.namespace };
+    const key = JSON.stringify([there, { ...spec, namespace: undefined }]);
+    const hub = this.#hubs.get(key) ?? this.#newHub(there, spec);
+    this.#hubs.set(key, hub);
+    const relay = hub.join(events, () => {
+      this.#hubs.delete(key);
+    });
+    return {
+      ...relay,
+      [Symbol.asyncDispose]: async () => {
+        const closed = relay[Symbol.asyncDispose]();
+        this.#closing.add(closed);
+        await closed;
+        this.#closing.delete(closed);
+      },
+    };
+  }
+
+  /** The machine slept: tunnels must answer. */
+  wake(): void {
+    for (const hub of this.#hubs.values()) hub.wake();
+  }
+
+  /** Deletes what a supervisor that died has left; those that cannot be deleted end by themselves. */
+  async sweep(leftovers: readonly RelayRecord[]): Promise<void> {
+    this.#leftovers = leftovers;
+    this.#tellRecords();
+    for (const one of leftovers) {
+      await this.#remove(one);
+      this.#leftovers = this.#leftovers.filter((other) => other !== one);
+      this.#tellRecords();
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const hubs = [...this.#hubs.values()];
+    this.#hubs.clear();
+    await Promise.all([...hubs.map((hub) => hub[Symbol.asyncDispose]()), ...this.#closing]);
+  }
+
+  async #remove({ kubeconfig, context, namespace, pod, uid }: RelayRecord): Promise<void> {
+    const { api, clock, log } = this.#deps;
+    const late = new AbortController();
+    const timer = clock.timer(SWEEP_MS, () => late.abort(new Error("no answer in time")));
+    try {
+      const place = { kubeconfig: kubeconfig ?? undefined, context, namespace };
+      const there = await api.pods(place).remove({ name: pod, uid }, late.signal);
+      log.info("relay.leftover", { context, namespace, pod, was: there ? "there" : "gone" });
+    } catch (error) {
+      log.warn("relay.leftover", { context, namespace, pod, reason: reasonOf(error).message });
+    } finally {
+      timer[Symbol.dispose]();
+    }
+  }
+
+  #newHub(place: Place, spec: RelayWishes): RelayHub {
+    const { clock, random, log, api, cluster, program, owner } = this.#deps;
+    const { namespace } = place;
+    const hub: RelayHub = new RelayHub({
+      clock,
+      random,
+      link: (events) => {
+        const key = new RelayKey(); // a new one for each pod
+        const text = { text: program, key: key.publicText };
+        const manifest = relayManifest({ ...owner, run: this.#run }, namespace, spec, text);
+        const watch = api.watchPod.bind(api, place);
+        const reach: ConstructorParameters<typeof RelayLink>[0]["reach"] = ({ name, uid }) => {
+          const endpoint = { context: place.context, namespace, pod: name, podUid: uid, port: RELAY_PORT };
+          return cluster.tunnel(place, endpoint, { onOpen() {}, onLost() {} }); // the tunnel itself tells
+        };
+        const deps = { clock, random, log, api: api.pods(place), namespace, manifest, watch, key, reach };
+        return new RelayLink(deps, events);
+      },
+      onPods: (pods) => {
+        const { kubeconfig = null, context } = place;
+        const records = pods.map(({ name, uid }) => ({ kubeconfig, context, namespace, pod: name, uid }));
+        if (records.length === 0) this.#records.delete(hub);
+        else this.#records.set(hub, records);
+        this.#tellRecords();
+      },
+    });
+    return hub;
+  }
+
+  #tellRecords(): void {
+    this.#deps.onRecords([...this.#leftovers, ...[...this.#records.values()].flat()]);
+  }
+}

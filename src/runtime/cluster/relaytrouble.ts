@@ -1,0 +1,115 @@
+/** Why there is no relay, in the words of the cluster and with what to do about it. */
+import * as z from "zod/mini";
+import type { Reason } from "../core/status.ts";
+import { ApiRefusal, reasonOf } from "./failures.ts";
+
+const ELSEWHERE = "`relay.namespace` names another namespace for it";
+
+/** The API server did not make the pod. */
+export function creationTrouble(thrown: unknown, namespace: string): Reason {
+  const reason = reasonOf(thrown);
+  if (!(thrown instanceof ApiRefusal) || thrown.status !== 403) return reason;
+  const said = thrown.said ?? "";
+  const security = /violates PodSecurity "([^"]*)": (.*)/s.exec(said);
+  const because = (code: string, why: string, hint: string): Reason => ({
+    code,
+    kind: "denied",
+    message: `namespace "${namespace}" forbids the relay pod: ${why}`,
+    hint,
+  });
+  if (security) {
+    const fields = fieldsOf(security[2] ?? "");
+    return because("PodSecurity", `PodSecurity "${security[1]}": ${fields.join("; ")}`, ELSEWHERE);
+  }
+  const quota = /(?:exceeded|failed) quota: .*/s.exec(said);
+  if (quota) return because("QuotaExceeded", quota[0], "lower `relay.resources`, or ask for a larger quota");
+  if (/ cannot create resource "pods"/.test(said) || said === "") {
+    const message = `there can be no relay pod: ${reason.message}`;
+    const hint = `ask for the right to create and delete pods there; ${ELSEWHERE}`;
+    return { code: "RelayForbidden", kind: "denied", message, hint };
+  }
+  return because("AdmissionDenied", said.replace(/^pods "[^"]*" is forbidden: /, ""), ELSEWHERE);
+}
+
+/** `allowPrivilegeEscalation != false (container "relay" must set …), runAsNonRoot != true (…)`, one by one. */
+function fieldsOf(text: string): readonly string[] {
+  return text.split(/(?<=\)), /).map((field) => field.trim());
+}
+
+const WaitingState = z.nullish(z.object({ reason: z.nullish(z.string()), message: z.nullish(z.string()) }));
+const EndedState = z.nullish(
+  z.object({
+    exitCode: z.optional(z.number()),
+    reason: z.nullish(z.string()),
+    message: z.nullish(z.string()),
+  }),
+);
+const PodShape = z.object({
+  spec: z.object({ containers: z.array(z.object({ name: z.string(), image: z.nullish(z.string()) })) }),
+  status: z.nullish(
+    z.object({
+      phase: z.nullish(z.string()),
+      reason: z.nullish(z.string()),
+      message: z.nullish(z.string()),
+      conditions: z.nullish(
+        z.array(
+          z.object({
+            type: z.string(),
+            status: z.string(),
+            reason: z.nullish(z.string()),
+            message: z.nullish(z.string()),
+          }),
+        ),
+      ),
+      containerStatuses: z.nullish(
+        z.array(
+          z.object({
+            name: z.string(),
+            state: z.nullish(z.object({ waiting: WaitingState, terminated: EndedState })),
+          }),
+        ),
+      ),
+    }),
+  ),
+});
+
+const PULL = /^(?:Err)?Image|^InvalidImageName/;
+
+/** The pod is there and does not run. `trouble` is what the list of pods says; the object says more. */
+export function podTrouble(name: string, trouble: string, json: unknown): Reason {
+  const parsed = PodShape.safeParse(json);
+  const plain = {
+    code: "RelayNotRunning",
+    kind: "transient",
+    message: `relay pod "${name}": ${trouble}`,
+  } as const;
+  if (!parsed.success) return plain;
+  const { spec, status } = parsed.data;
+  const state = status?.containerStatuses?.find((one) => one.name === "relay")?.state;
+  const image = spec.containers.find((one) => one.name === "relay")?.image ?? "";
+  const waiting = state?.waiting;
+  if (waiting?.reason && PULL.test(waiting.reason)) {
+    const said = (waiting.message ?? "").trim();
+    return {
+      code: waiting.reason,
+      kind: "transient",
+      message: `relay pod "${name}" cannot pull ${image}: ${said} (${waiting.reason})`,
+      hint: "`relay.image` names another image, `relay.imagePullSecrets` the credentials for this one",
+    };
+  }
+  const unscheduled = status?.conditions?.find(
+    (one) => one.type === "PodScheduled" && one.status === "False",
+  );
+  if (unscheduled) {
+    const code = unscheduled.reason ?? "Unschedulable";
+    const message = `relay pod "${name}" finds no node: ${unscheduled.message ?? code}`;
+    return {
+      code,
+      kind: "transient",
+      message,
+      hint: "`relay.resources`, `relay.nodeSelector` and `relay.tolerations` say where it may run",
+    };
+  }
+  const words = [waiting?.message, state?.terminated?.message, status?.message].find((text) => text);
+  return words ? { ...plain, message: `${plain.message}: ${words}` } : plain;
+}
