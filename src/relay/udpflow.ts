@@ -8,7 +8,7 @@ import type { Pacer } from "./pacer.ts";
 const WAITING_MAX_BYTES = 256 * 1024;
 
 /** What Linux gives of it is up to `net.core.rmem_max`. */
-const RECEIVE_BUFFER_BYTES = 1024 * 1024;
+const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
 
 /** What it costs to keep a datagram, besides its bytes. */
 const ITEM_BYTES = 64;
