@@ -31,7 +31,9 @@ export class ApiRefusal extends KfwdError {
   /** The server's own words, as far as it had any. */
   readonly said: string | undefined;
 
-  constructor(refusal: Refusal & Pick<ApiRefusal, "status" | "retryAfterMs" | "said">) {
+  constructor(
+    refusal: Refusal & Pick<ApiRefusal, "status" | "retryAfterMs"> & { readonly said?: string | undefined },
+  ) {
     super(refusal.code, refusal.message, { hint: refusal.hint });
     this.status = refusal.status;
     this.kind = refusal.kind;
