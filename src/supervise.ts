@@ -20,6 +20,8 @@ import { keepRecord } from "./runtime/keeprecord.ts";
 import { localNet } from "./runtime/net/listener.ts";
 import type { Supervised, SuperviseOutcome, SuperviseRequest } from "./runtime/supervised.ts";
 import { Supervisor } from "./runtime/supervisor.ts";
+import { localUdp } from "./runtime/net/udplistener.ts";
+import { noRelays } from "./runtime/norelays.ts";
 import { watchForWake } from "./runtime/wake.ts";
 import { VERSION } from "./version.ts";
 
@@ -48,10 +50,12 @@ export async function supervise(
   const terminal = mode === "foreground" ? ownTerminal() : undefined;
   const api = new KubeApi({ ...world, env: process.env, home: facts.home, version: VERSION, terminal });
   const cluster = new KubeCluster(api, clock, Math.random);
-  const net = localNet({ clock, knownOwner: portHolder(request.runtimeFolder, uid) });
+  const knownOwner = portHolder(request.runtimeFolder, uid);
+  const net = localNet({ clock, knownOwner });
+  const udp = localUdp({ clock, log, knownOwner });
   const startedAt = new Date().toISOString();
   const supervisor = new Supervisor(
-    { ...world, cluster, net },
+    { ...world, cluster, relays: noRelays(), net, udp },
     { pid: process.pid, mode, version: VERSION, startedAt, log: log.path },
   );
   const { project, config } = request;

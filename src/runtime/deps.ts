@@ -3,7 +3,17 @@
  * implement them, a composition root joins them, tests put fakes in their place.
  */
 import type { ForwardSpec, RelaySpec, RemotePort, Target } from "../schema/spec.ts";
-import type { Endpoint, LocalAddress, Note, Reason, StatusReport, SupervisorEvent } from "./core/status.ts";
+import type {
+  Endpoint,
+  LocalAddress,
+  Note,
+  Reason,
+  RelayPod,
+  StatusReport,
+  SupervisorEvent,
+} from "./core/status.ts";
+
+export type { RelayPod } from "./core/status.ts";
 
 /** Time. Everything that waits or stamps takes it as an argument; only clock.ts reads the real one. */
 export interface Clock {
@@ -80,6 +90,8 @@ export interface Cluster extends AsyncDisposable {
       readonly remotePort: RemotePort | undefined;
       /** Undefined: sticky. */
       readonly pick?: ForwardSpec["pick"] | undefined;
+      /** Which ports of Services and pods count. Absent: TCP. */
+      readonly protocol?: "tcp" | "udp";
     },
     tell: (resolution: Resolution) => void,
   ): Disposable;
@@ -144,17 +156,6 @@ export interface Relays extends AsyncDisposable {
 export interface RelayEvents extends TunnelEvents {
   /** What has become of the pod, whenever that changes. */
   onPod(pod: RelayPod): void;
-}
-
-/** The relay pod as `status` shows it. */
-export interface RelayPod {
-  /** Null until it is created. */
-  readonly name: string | null;
-  readonly namespace: string;
-  readonly uid: string | null;
-  readonly state: "creating" | "starting" | "running" | "waiting" | "gone";
-  /** Why it does not run: the words of the cluster. */
-  readonly reason: Reason | null;
 }
 
 /** Where the relay sends to: an address or a name that its pod can resolve, and a port. */
@@ -271,18 +272,27 @@ export interface Connection {
   /**
    * Carries the bytes both ways until the exchange is over, and says how it ended. Before any byte came back the
    * client's first bytes are kept, so that a `refused` or `lost` stream with `replayable` may be carried again.
+   * `ends`: what the stream does with the client's end, see {@link PodStream.end}.
    * @throws whatever `open` throws; the connection is then still whole.
    */
-  carry(open: (handler: StreamHandler) => Promise<PodStream>): Promise<CarryEnd>;
+  carry(open: (handler: StreamHandler) => Promise<PodStream>, ends: StreamEnds): Promise<CarryEnd>;
   /** Ends it with a TCP reset, so that the client cannot take it for an empty answer. */
   reset(): void;
   readonly traffic: { readonly bytesIn: number; readonly bytesOut: number };
 }
 
+/**
+ * What becomes of a stream after {@link PodStream.end}: the runtime's port-forward `cuts` the answer a second later, a
+ * relay ends one direction and `keeps` the other.
+ */
+export type StreamEnds = "cuts" | "keeps";
+
 /** How {@link Connection.carry} ended. `replayable`: the client is still there and nothing of the answer was passed on. */
 export interface CarryEnd {
   readonly end: StreamEnd;
   readonly replayable: boolean;
+  /** The client waited for the pod's end about a second after the last byte, which is how long the runtime keeps it. */
+  readonly lateEnd?: true;
 }
 
 /** All of it, built by a composition root. */
@@ -291,7 +301,9 @@ export interface Deps {
   readonly random: Random;
   readonly log: Log;
   readonly cluster: Cluster;
+  readonly relays: Relays;
   readonly net: Net;
+  readonly udp: UdpNet;
 }
 
 // --- the control side -------------------------------------------------------------------------------------------

@@ -2,19 +2,22 @@
 import type { ForwardSpec } from "../schema/spec.ts";
 import { KfwdError } from "../errors.ts";
 import { describeForward, stageOf, targetText } from "./core/describe.ts";
-import { begin, policyOf, step, wakeAt } from "./core/forward.ts";
-import type { ForwardEffect, ForwardEvent, ForwardState, Step } from "./core/forward.ts";
+import { begin, step, wakeAt } from "./core/forward.ts";
+import type { ForwardEffect, ForwardEvent, ForwardState, Policy, Step } from "./core/forward.ts";
 import type { Endpoint, ForwardStatus, LocalAddress, Reason } from "./core/status.ts";
-import type { Connection, Deps, Listener, Place } from "./deps.ts";
+import { Datagrams } from "./datagrams.ts";
+import type { Connection, Deps, Listener, Place, Resolution } from "./deps.ts";
 import { Gate } from "./gate.ts";
+import { hostEndpoint } from "./hosttarget.ts";
 import { Prober } from "./prober.ts";
-import { HOLD_MAX, HOLD_MS, serve, type Way } from "./serve.ts";
+import { policyFor, routeOf, type Route, type Way } from "./route.ts";
+import { HOLD_MAX, HOLD_MS, serve } from "./serve.ts";
 
 /** How long a line in the log stands for all clients that there is no room for. */
 const REFUSALS_LOGGED_MS = 10_000;
 
 /**
- * Owns the listener, the follower, the tunnel, one timer and the live connections of a forward.
+ * Owns the listener, the follower, the route, one timer and the live connections of a forward.
  * `tell` is called with every change a user may want to see; it must not throw.
  */
 export class Forward {
@@ -25,7 +28,11 @@ export class Forward {
   readonly #tell: (status: ForwardStatus) => void;
   readonly #gate: Gate<Way>;
   readonly #connections = new Set<Connection>();
-  readonly #traffic = { bytesIn: 0, bytesOut: 0, served: 0, refused: 0 };
+  readonly #traffic = { bytesIn: 0, bytesOut: 0, served: 0, refused: 0, lateEnds: 0 };
+  readonly #route: Route;
+  /** Of UDP only. */
+  readonly #datagrams: Datagrams | undefined;
+  readonly #policy: Omit<Policy, "random">;
   #spec: ForwardSpec;
   #state: ForwardState = { kind: "stopped" };
   #sinceMs = 0;
@@ -35,7 +42,6 @@ export class Forward {
   #local: readonly LocalAddress[] = [];
   #listener: Listener | undefined;
   #follower: Disposable | undefined;
-  #way: Way | undefined;
   #probing: { readonly way: Way; readonly prober: Prober } | undefined;
   #timer: Disposable | undefined;
   /** Events that came while one is being acted upon; they are few, each effect ends in at most one. */
@@ -49,7 +55,16 @@ export class Forward {
     this.#spec = spec;
     this.place = place;
     this.#tell = tell;
+    this.#policy = policyFor(spec);
     this.#gate = new Gate(deps.clock, HOLD_MAX);
+    this.#route = routeOf(spec, place, deps, {
+      onOpen: (endpoint) => this.#dispatch({ type: "opened", endpoint }),
+      onLost: (endpoint, reason) => this.#dispatch({ type: "lost", endpoint, reason }),
+      onDelayed: (endpoint, reason) => this.#dispatch({ type: "delayed", endpoint, reason }),
+      onPod: () => this.#tell(this.status),
+    });
+    if (spec.protocol === "udp")
+      this.#datagrams = new Datagrams(deps.clock, (reason) => this.#onTrouble(reason));
     this.ended = new Promise((resolve) => (this.#end = resolve));
   }
 
@@ -60,6 +75,7 @@ export class Forward {
   get status(): ForwardStatus {
     const { clock } = this.#deps;
     const live = [...this.#connections];
+    const own = this.#datagrams?.bytes ?? this.#traffic;
     const facts = {
       context: this.place.context,
       namespace: this.place.namespace,
@@ -68,21 +84,24 @@ export class Forward {
       timesReady: this.#timesReady,
       lastError: this.#lastError,
       traffic: {
-        bytesIn: live.reduce((sum, c) => sum + c.traffic.bytesIn, this.#traffic.bytesIn),
-        bytesOut: live.reduce((sum, c) => sum + c.traffic.bytesOut, this.#traffic.bytesOut),
+        bytesIn: live.reduce((sum, c) => sum + c.traffic.bytesIn, own.bytesIn),
+        bytesOut: live.reduce((sum, c) => sum + c.traffic.bytesOut, own.bytesOut),
         connections: live.length - this.#gate.waiting,
         held: this.#gate.waiting,
         waited: this.#gate.waited,
         served: this.#traffic.served,
         refused: this.#traffic.refused,
+        lateEnds: this.#traffic.lateEnds,
       },
+      relay: this.#route.pod,
+      datagrams: this.#datagrams?.traffic ?? null,
     };
     return describeForward(this.#spec, this.#state, facts, clock.now(), clock.wall());
   }
 
   /** Takes the first step; events follow. Called once. */
   start(): void {
-    this.#take(begin(this.#spec));
+    this.#take(begin());
   }
 
   /** Takes over what is only said about the forward: description, `required`. */
@@ -112,7 +131,7 @@ export class Forward {
     this.#acting = "acting";
     try {
       for (let next = this.#pending.shift(); next !== undefined; next = this.#pending.shift()) {
-        const policy = { ...policyOf(this.#spec), random: this.#deps.random() };
+        const policy = { ...this.#policy, random: this.#deps.random() };
         this.#take(step(this.#state, next, this.#deps.clock.now(), policy));
       }
     } finally {
@@ -131,7 +150,9 @@ export class Forward {
     this.#swingGate();
     this.#watchApp();
     this.#report();
-    if (state.kind === "stopped") void Promise.allSettled(this.#closing).then(this.#end);
+    if (state.kind !== "stopped") return;
+    this.#closing.push(this.#route[Symbol.asyncDispose]());
+    void Promise.allSettled(this.#closing).then(this.#end);
   }
 
   /** What throws must not keep the forward from its next event. */
@@ -153,26 +174,13 @@ export class Forward {
         this.#closing.push(this.#bind()); // one that ends meanwhile lets go of its port when it has it
         return;
       case "follow":
-        this.#follower = this.#deps.cluster.follow(
-          {
-            place: this.place,
-            target: this.#spec.target,
-            remotePort: this.#spec.remotePort,
-            pick: this.#spec.pick,
-          },
-          (told) =>
-            this.#dispatch(
-              told.kind === "found"
-                ? { type: "found", endpoint: told.endpoint }
-                : { type: "none", reason: told.reason },
-            ),
-        );
+        this.#follow();
         return;
       case "connect":
-        this.#connect(effect.endpoint, before.kind === "resolving" ? 0 : HOLD_MS);
+        this.#route.connect(effect.endpoint, before.kind === "resolving" ? 0 : HOLD_MS);
         return;
       case "disconnect":
-        this.#disconnect();
+        this.#route.disconnect();
         return;
       case "close":
         this.#close();
@@ -184,16 +192,8 @@ export class Forward {
   }
 
   async #bind(): Promise<void> {
-    const { bind, local, name } = this.#spec;
     try {
-      const port = local === "auto" ? 0 : local;
-      const listener = await this.#deps.net.listen(
-        { bind, port, label: name },
-        {
-          onConnection: (connection) => void this.#accept(connection),
-          onRefused: (reason) => this.#onRefused(reason),
-        },
-      );
+      const listener = await this.#listen();
       if (this.#state.kind !== "binding") {
         await listener[Symbol.asyncDispose]();
         return;
@@ -208,47 +208,53 @@ export class Forward {
     }
   }
 
-  /** `youngMs`: how long the endpoint may refuse before that means anything. */
-  #connect(endpoint: Endpoint, youngMs: number): void {
-    if (this.#way?.endpoint.podUid === endpoint.podUid && this.#way.endpoint.port === endpoint.port) {
-      this.#way.tunnel.retry();
-      return;
+  async #listen(): Promise<Listener> {
+    const { bind, local, name } = this.#spec;
+    const request = { bind, port: local === "auto" ? 0 : local, label: name };
+    if (this.#datagrams === undefined) {
+      return this.#deps.net.listen(request, {
+        onConnection: (connection) => void this.#accept(connection),
+        onRefused: (reason) => this.#onRefused(reason),
+      });
     }
-    this.#disconnect();
-    const tunnel = this.#deps.cluster.tunnel(this.place, endpoint, {
-      onOpen: () => this.#dispatch({ type: "opened", endpoint }),
-      onLost: (reason) => this.#dispatch({ type: "lost", endpoint, reason }),
-    });
-    this.#way = { tunnel, endpoint, patience: { untilMs: this.#deps.clock.now() + youngMs } };
+    const listener = await this.#deps.udp.listen(request, this.#datagrams.take);
+    this.#datagrams.count(listener);
+    return listener;
   }
 
-  /** Probes the application as long as a tunnel to it stands. */
+  #follow(): void {
+    const { target, remotePort, protocol, pick } = this.#spec;
+    const tell = (told: Resolution): void => {
+      if (told.kind === "none") this.#dispatch({ type: "none", reason: told.reason });
+      else this.#dispatch({ type: "found", endpoint: this.#addressed(told.endpoint) });
+    };
+    const request = { place: this.place, target, remotePort, pick, protocol };
+    if (target.kind === "host") tell(hostEndpoint(this.place, target.name, remotePort));
+    else this.#follower = this.#deps.cluster.follow(request, tell);
+  }
+
+  /** Without the address where it does not count: a change of it is then none. */
+  #addressed(endpoint: Endpoint): Endpoint {
+    const { context, namespace, pod, podUid, port } = endpoint;
+    return this.#route.needsIp ? endpoint : { context, namespace, pod, podUid, port };
+  }
+
+  /** Probes the application as long as a way to it stands. */
   #watchApp(): void {
     const { probe } = this.#spec;
     const asked = probe?.type === "tcp" || probe?.type === "http" ? probe : undefined;
     const stands = this.#state.kind === "ready" || this.#state.kind === "proving";
-    const way = asked && stands ? this.#way : undefined;
+    const way = asked && stands && !this.#datagrams ? this.#route.way : undefined;
     if (this.#probing?.way === way) return;
     this.#probing?.prober[Symbol.dispose]();
     this.#probing = undefined;
     if (!asked || !way) return;
-    const { endpoint, tunnel } = way;
-    const prober = new Prober(
-      this.#deps.clock,
-      asked,
-      (handler, signal) => tunnel.open(endpoint.port, handler, signal),
-      (trouble, nextMs) => {
-        if (trouble) this.#keepError(trouble);
-        this.#dispatch({ type: "probed", endpoint, trouble, nextMs });
-      },
-    );
+    const { endpoint } = way;
+    const prober = new Prober(this.#deps.clock, asked, way.open, (trouble, nextMs) => {
+      if (trouble) this.#keepError(trouble);
+      this.#dispatch({ type: "probed", endpoint, trouble, nextMs });
+    });
     this.#probing = { way, prober };
-  }
-
-  #disconnect(): void {
-    const way = this.#way;
-    this.#way = undefined;
-    if (way) void way.tunnel[Symbol.asyncDispose]();
   }
 
   #close(): void {
@@ -256,6 +262,7 @@ export class Forward {
     const listener = this.#listener;
     if (listener) this.#closing.push(listener[Symbol.asyncDispose]());
     this.#gate[Symbol.dispose]();
+    this.#datagrams?.[Symbol.dispose]();
   }
 
   async #accept(connection: Connection): Promise<void> {
@@ -272,12 +279,17 @@ export class Forward {
     if (outcome.kind === "refused") this.#traffic.refused++;
     else this.#traffic.served++;
     if (outcome.kind !== "carried") this.#noteError(outcome.reason);
+    else if (outcome.lateEnd) this.#traffic.lateEnds++;
     if (this.#connections.size === 0 && this.#state.kind === "stopping") this.#dispatch({ type: "drained" });
   }
 
   /** Such clients come by the thousand, so the log has a line every few seconds and `status` has the number. */
   #onRefused(reason: Reason): void {
     this.#traffic.refused++;
+    this.#onTrouble(reason);
+  }
+
+  #onTrouble(reason: Reason): void {
     const nowMs = this.#deps.clock.now();
     if (nowMs < this.#refusalsLoggedUntilMs) {
       this.#keepError(reason);
@@ -302,8 +314,11 @@ export class Forward {
   }
 
   #swingGate(): void {
-    if (this.#state.kind === "ready" && this.#way) this.#gate.open(this.#way);
+    const way: Way | undefined = this.#state.kind === "ready" ? this.#route.way : undefined;
+    if (way) this.#gate.open(way);
     else this.#gate.shut();
+    if (way) this.#datagrams?.open(way);
+    else this.#datagrams?.shut();
   }
 
   #setTimer(): void {

@@ -1,9 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { FakeClock, settle } from "../../test/fakes/clock.ts";
 import type { Endpoint, Reason } from "./core/status.ts";
-import type { CarryEnd, Connection, Tunnel } from "./deps.ts";
+import type { CarryEnd, Connection } from "./deps.ts";
 import { Gate } from "./gate.ts";
-import { HOLD_MS, REFUSED_GRACE_MS, serve, type Outcome, type Way } from "./serve.ts";
+import type { Way } from "./route.ts";
+import { HOLD_MS, REFUSED_GRACE_MS, serve, type Outcome } from "./serve.ts";
 
 const refusedReason: Reason = { code: "PodRefused", kind: "transient", message: "nothing listens there" };
 const goneReason: Reason = { code: "PodGone", kind: "gone", message: "pod is gone" };
@@ -38,7 +39,13 @@ class ScriptedConnection implements Connection {
 
 function way(pod: string, untilMs = 0): Way {
   const endpoint: Endpoint = { context: "kt", namespace: "shop", pod, podUid: `uid-${pod}`, port: 80 };
-  return { endpoint, tunnel: {} as Tunnel, patience: { untilMs } };
+  return {
+    endpoint,
+    patience: { untilMs },
+    ends: "cuts",
+    open: () => Promise.reject(new Error("a ScriptedConnection carries itself")),
+    flow: () => undefined,
+  };
 }
 
 function world(connection: Connection, holdMs = HOLD_MS) {
@@ -64,6 +71,13 @@ describe("one connection", () => {
     await settle();
     expect(outcome()).toEqual({ kind: "carried" });
     expect(connection.resets).toBe(0);
+  });
+
+  test("tells of an end that came late", async () => {
+    const { gate, outcome } = world(new ScriptedConnection({ ...done, lateEnd: true }));
+    gate.open(way("a"));
+    await settle();
+    expect(outcome()).toEqual({ kind: "carried", lateEnd: true });
   });
 
   test("is reset when no pod comes in time", async () => {

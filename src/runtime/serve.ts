@@ -1,24 +1,9 @@
 /** The way of one accepted connection: held until a pod is ready, carried, and carried again if the pod took nothing. */
 import { KfwdError } from "../errors.ts";
 import type { Endpoint, Reason } from "./core/status.ts";
-import type { CarryEnd, Clock, Connection, Tunnel } from "./deps.ts";
+import type { CarryEnd, Clock, Connection } from "./deps.ts";
 import type { Gate, Refusal } from "./gate.ts";
-
-/** A tunnel that stands, and the endpoint it leads to. */
-export interface Way {
-  readonly tunnel: Tunnel;
-  readonly endpoint: Endpoint;
-  readonly patience: Patience;
-}
-
-/**
- * Until when a refused connection is tried again, on the clock; the past: a refusal is believed. A pod that the forward
- * saw come may be ready before it listens, for without a readiness probe it is so as soon as its containers run; one
- * that has answered and then refuses has most likely just restarted.
- */
-export interface Patience {
-  untilMs: number;
-}
+import type { Way } from "./route.ts";
 
 /** How long a connection may wait for a ready pod, in all its attempts together, unless the file says otherwise. */
 export const HOLD_MS = 10_000;
@@ -33,9 +18,12 @@ export const HOLD_MAX = 1_024;
  */
 export const REFUSED_GRACE_MS = 250;
 
-/** How it went: `carried` to its end in order, `broken` after it had been carried, `refused` without an answer. */
+/**
+ * How it went: `carried` to its end in order, `broken` after it had been carried, `refused` without an answer.
+ * `lateEnd`: see {@link CarryEnd}.
+ */
 export type Outcome =
-  | { readonly kind: "carried" }
+  | { readonly kind: "carried"; readonly lateEnd?: true }
   | { readonly kind: "broken" | "refused"; readonly reason: Reason };
 
 /** What a connection meets on its way. */
@@ -66,7 +54,6 @@ export async function serve(connection: Connection, around: Surroundings): Promi
     const trouble = await attempt(connection, pass.way, around);
     const { patience } = pass.way;
     if (connection.traffic.bytesIn > 0) patience.untilMs = Number.POSITIVE_INFINITY;
-    if (trouble === undefined) return { kind: "carried" };
     if (trouble.kind === "final") return trouble.outcome;
     if (trouble.kind === "refused" && trouble.reason.kind !== "gone") podSaid = trouble.reason;
     const changed = await gate.changes(pass.way, REFUSED_GRACE_MS, connection.closed);
@@ -78,24 +65,24 @@ export async function serve(connection: Connection, around: Surroundings): Promi
 }
 
 /**
- * What stood in the way of one attempt. `refused`: the pod did not take it, another one may. `noUpgrade`: it did not
- * get as far as the pod.
+ * What one attempt came to. `refused`: the pod did not take it, another one may. `noUpgrade`: it did not get as far as
+ * the pod.
  */
 type Trouble =
   | { readonly kind: "final"; readonly outcome: Outcome }
   | { readonly kind: "refused" | "noUpgrade"; readonly reason: Reason };
 
-async function attempt(connection: Connection, way: Way, around: Surroundings): Promise<Trouble | undefined> {
+async function attempt(connection: Connection, way: Way, around: Surroundings): Promise<Trouble> {
   let carried: CarryEnd;
   try {
-    carried = await connection.carry((handler) =>
-      way.tunnel.open(way.endpoint.port, handler, connection.closed),
-    );
+    carried = await connection.carry((handler) => way.open(handler, connection.closed), way.ends);
   } catch (thrown) {
-    if (connection.closed.aborted) return undefined;
+    if (connection.closed.aborted) return { kind: "final", outcome: { kind: "carried" } };
     return { kind: "noUpgrade", reason: reasonOf(thrown) };
   }
-  if (carried.end.kind === "done") return undefined;
+  if (carried.end.kind === "done") {
+    return { kind: "final", outcome: { kind: "carried", ...(carried.lateEnd && { lateEnd: true }) } };
+  }
   const { reason } = carried.end;
   if (reason.kind === "gone") around.onGone(way.endpoint, reason);
   if (carried.replayable) return { kind: "refused", reason };

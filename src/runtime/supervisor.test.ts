@@ -278,12 +278,6 @@ describe("a forward", () => {
     expect((await statusOf("web")).state).toBe("resolving");
   });
 
-  test("of UDP says that it is not there yet, the others start", async () => {
-    await apply([spec("dns", 5353, { protocol: "udp" }), spec("web", 8081)]);
-    expect(await statusOf("dns")).toMatchObject({ state: "failed", reason: { code: "UdpNotYet" } });
-    expect((await statusOf("web")).state).toBe("resolving");
-  });
-
   test("remembers what went wrong with one connection, and stays ready", async () => {
     await readyForward();
     const client = world.net.connect(8080);

@@ -5,17 +5,28 @@ import type {
   Cluster,
   Connection,
   Deps,
+  Flow,
+  FlowHandler,
   Listener,
   Log,
   Net,
   Place,
   PodStream,
+  Relay,
+  RelayEvents,
+  RelayPod,
+  Relays,
+  RelayTarget,
   Resolution,
   StreamHandler,
   Tunnel,
   TunnelEvents,
+  UdpClient,
+  UdpListener,
+  UdpNet,
 } from "../../src/runtime/deps.ts";
 import { KfwdError } from "../../src/errors.ts";
+import type { RelaySpec } from "../../src/schema/spec.ts";
 import { FakeClock } from "./clock.ts";
 
 /** A cluster that says what the test says; its verbs are what happens in one. */
@@ -84,7 +95,8 @@ export class FakeCluster implements Cluster {
   }
 
   podIsReady(pod: string, port = 8080): void {
-    const endpoint = { context: "kt", namespace: "default", pod, podUid: `uid-${pod}`, port };
+    const podUid = `uid-${pod}`;
+    const endpoint = { context: "kt", namespace: "default", pod, podUid, podIp: `ip-${pod}`, port };
     this.says({ kind: "found", endpoint });
   }
 
@@ -206,6 +218,149 @@ export class FakeConnection implements Connection {
   }
 }
 
+/** Relay pods that run, wait and die when the test says so. */
+export class FakeRelays implements Relays {
+  readonly relays: FakeRelay[] = [];
+
+  relay(place: Place, spec: RelaySpec, events: RelayEvents): Relay {
+    const relay = new FakeRelay(place, spec, events);
+    this.relays.push(relay);
+    return relay;
+  }
+
+  /** The relay made last. */
+  get now(): FakeRelay {
+    const relay = this.relays.at(-1);
+    if (!relay) throw new Error("no relay was asked for");
+    return relay;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {}
+}
+
+/** The way through one relay pod. */
+export class FakeRelay implements Relay {
+  readonly place: Place;
+  readonly spec: RelaySpec;
+  readonly flows: FakeFlow[] = [];
+  retries = 0;
+  disposed = false;
+  readonly #events: RelayEvents;
+
+  constructor(place: Place, spec: RelaySpec, events: RelayEvents) {
+    this.place = place;
+    this.spec = spec;
+    this.#events = events;
+  }
+
+  pod(state: RelayPod["state"], reason: Reason | null = null): void {
+    this.#events.onPod({ name: "kfwd-relay-1", namespace: "shop", uid: "uid-relay", state, reason });
+  }
+  opens(): void {
+    this.pod("running");
+    this.#events.onOpen();
+  }
+  breaks(kind: Reason["kind"] = "transient"): void {
+    for (const flow of this.living) flow.ends();
+    this.#events.onLost({ code: "RelayLost", kind, message: "the relay is gone" });
+  }
+  get living(): readonly FakeFlow[] {
+    return this.flows.filter(({ stage }) => stage === "open");
+  }
+
+  retry(): void {
+    this.retries++;
+  }
+  flow(target: RelayTarget, handler: FlowHandler): Flow {
+    const flow = new FakeFlow(target, handler);
+    this.flows.push(flow);
+    return flow;
+  }
+  open(): Promise<never> {
+    return Promise.reject(new Error("a FakeConnection carries itself"));
+  }
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.disposed = true;
+  }
+}
+
+/** One client's datagrams, as the relay sees them. */
+export class FakeFlow implements Flow {
+  readonly target: RelayTarget;
+  readonly sent: string[] = [];
+  stage: "open" | "ended" | "disposed" = "open";
+  full = false;
+  readonly #handler: FlowHandler;
+
+  constructor(target: RelayTarget, handler: FlowHandler) {
+    this.target = target;
+    this.#handler = handler;
+  }
+
+  send(datagram: Buffer): boolean {
+    if (this.full || this.stage !== "open") return false;
+    this.sent.push(datagram.toString());
+    return true;
+  }
+  answers(text: string): void {
+    if (this.stage !== "disposed") this.#handler.onDatagram(Buffer.from(text));
+  }
+  drops(...what: Parameters<FlowHandler["onDropped"]>): void {
+    this.#handler.onDropped(...what);
+  }
+  ends(): void {
+    if (this.stage !== "open") return;
+    this.stage = "ended";
+    this.#handler.onEnd();
+  }
+  [Symbol.dispose](): void {
+    this.stage = "disposed";
+  }
+}
+
+/** UDP ports that are bound, and a way to send to them. */
+export class FakeUdpNet implements UdpNet {
+  readonly bound = new Map<number, (datagram: Buffer, client: UdpClient) => void>();
+
+  async listen(...[request, onDatagram]: Parameters<UdpNet["listen"]>): Promise<UdpListener> {
+    const port = request.port === 0 ? 50_000 + this.bound.size : request.port;
+    this.bound.set(port, onDatagram);
+    return {
+      local: [{ address: "127.0.0.1", port }],
+      drops: { received: 0, sent: 0 },
+      [Symbol.asyncDispose]: async () => void this.bound.delete(port),
+    };
+  }
+
+  /** A client of that name on this machine. */
+  client(port: number, key: string): FakeUdpClient {
+    const onDatagram = this.bound.get(port);
+    if (!onDatagram) throw new Error(`nobody takes datagrams on ${port}`);
+    return new FakeUdpClient(key, onDatagram);
+  }
+}
+
+/** Sends datagrams and keeps its answers. */
+export class FakeUdpClient implements UdpClient {
+  readonly key: string;
+  readonly got: string[] = [];
+  readonly #onDatagram: (datagram: Buffer, client: UdpClient) => void;
+
+  constructor(key: string, onDatagram: (datagram: Buffer, client: UdpClient) => void) {
+    this.key = key;
+    this.#onDatagram = onDatagram;
+  }
+
+  sends(text: string): void {
+    const lent = Buffer.from(text);
+    this.#onDatagram(lent, this);
+    lent.fill(0);
+  }
+  send(datagram: Buffer): void {
+    this.got.push(datagram.toString());
+  }
+}
+
 /** A log that keeps its lines. */
 export class FakeLog implements Log {
   readonly lines: string[] = [];
@@ -227,7 +382,9 @@ export class FakeLog implements Log {
 export class FakeWorld implements Deps {
   readonly clock = new FakeClock();
   readonly cluster = new FakeCluster();
+  readonly relays = new FakeRelays();
   readonly net = new FakeNet();
+  readonly udp = new FakeUdpNet();
   readonly log = new FakeLog();
   readonly random = (): number => 0.5;
 }

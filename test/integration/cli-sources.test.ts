@@ -101,11 +101,11 @@ describe.concurrent("the source of forwards", () => {
   ])("UDP (required: %j) is answered `not yet`; the others run; exit %i", async (required, exit) => {
     const dns = { target: "svc/app", port: 7001, local: "auto", protocol: "udp", required };
     await using project = await projectOf(world, namespace, { dns, echo });
-    const { status, stderr } = await project.run("up", "--wait");
+    const { status, stderr } = await project.run("up", "--wait", "--wait-timeout", "3s");
     expect(status).toBe(exit);
-    expect(stderr).toContain("UDP forwards are not in this version yet");
+    expect(stderr).toContain("UDP forwards, hosts and `via: relay` are not in this version yet");
     const refused = await project.forward("dns");
-    expect(refused).toMatchObject({ state: "failed", local: [], reason: { code: "UdpNotYet" } });
+    expect(refused).toMatchObject({ state: "waiting", reason: { code: "RelayNotYet" } });
     expect(await ask(await project.port("echo"))).toBe("ping\n");
   });
 });

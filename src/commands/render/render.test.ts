@@ -8,7 +8,16 @@ import { plainLine, sentinel, terminalLine } from "./progressline.ts";
 import { statusTable } from "./statustable.ts";
 
 const plain = paintFor(0);
-const noTraffic = { bytesIn: 0, bytesOut: 0, connections: 0, held: 0, waited: 0, served: 0, refused: 0 };
+const noTraffic = {
+  bytesIn: 0,
+  bytesOut: 0,
+  connections: 0,
+  held: 0,
+  waited: 0,
+  served: 0,
+  refused: 0,
+  lateEnds: 0,
+};
 
 function forward(change: Partial<ForwardStatus> = {}): ForwardStatus {
   return {
@@ -36,6 +45,8 @@ function forward(change: Partial<ForwardStatus> = {}): ForwardStatus {
     retryAt: null,
     lastError: null,
     traffic: noTraffic,
+    relay: null,
+    datagrams: null,
     ...change,
   };
 }

@@ -185,7 +185,11 @@ class Follower implements Disposable {
 
 function sameResolution(a: Resolution, b: Resolution): boolean {
   if (a.kind === "found" && b.kind === "found") {
-    return a.endpoint.podUid === b.endpoint.podUid && a.endpoint.port === b.endpoint.port;
+    return (
+      a.endpoint.podUid === b.endpoint.podUid &&
+      a.endpoint.port === b.endpoint.port &&
+      a.endpoint.podIp === b.endpoint.podIp
+    );
   }
   if (a.kind === "none" && b.kind === "none") {
     return a.reason.code === b.reason.code && a.reason.message === b.reason.message;

@@ -207,7 +207,7 @@ describe("ports", () => {
       "set `port` to one of these, or `targetPort: 81` if it is the port of the pod",
     );
     const dns = { services: { dns: { ports: [{ name: "dns", port: 53, protocol: "UDP" }] } } };
-    expect(hint("svc/dns", dns)).toBe("forward another port: this version forwards TCP alone");
+    expect(hint("svc/dns", dns)).toBe("set `protocol: udp` of this forward, or another port");
   });
 
   test("hints name what is there instead, or wonder about the namespace where there is nothing", () => {

@@ -45,14 +45,17 @@ export function resolve(
   if (ready.length === 0) return none(noReadyPods([first, ...others], kubectl));
   for (const pod of ready) {
     // A name is looked up in each pod: during a rollout it may stand for another number in the next one.
-    const port = ports?.get(pod.uid) ?? portOf(pod, wanted.port);
+    const port = ports?.get(pod.uid) ?? portOf(pod, wanted.port, request.protocol ?? "tcp");
     if (port === undefined) continue;
-    const { context, namespace } = place;
-    const [podIp] = pod.ips;
-    const endpoint = { context, namespace, pod: pod.name, podUid: pod.uid, port };
-    return { kind: "found", endpoint: podIp === undefined ? endpoint : { ...endpoint, podIp } };
+    return { kind: "found", endpoint: endpointOf(place, pod, port) };
   }
   return none(podPortMissing(ready, wanted.port));
+}
+
+function endpointOf({ context, namespace }: Place, pod: Pod, port: number): Endpoint {
+  const endpoint = { context, namespace, pod: pod.name, podUid: pod.uid, port };
+  const [podIp] = pod.ips;
+  return podIp === undefined ? endpoint : { ...endpoint, podIp };
 }
 
 /** What the target selects, and the port to reach in it. */
@@ -99,7 +102,7 @@ function wantedOf(request: FollowRequest, snapshot: Snapshot): Wanted | { readon
 }
 
 function wantedOfService(
-  { place, remotePort }: FollowRequest,
+  { place, remotePort, protocol }: FollowRequest,
   name: string,
   snapshot: Snapshot,
 ): Wanted | { readonly reason: Reason } {
@@ -113,7 +116,7 @@ function wantedOfService(
     const hint = `\`target: host/${service.externalName ?? "NAME"}\` goes there through the relay`;
     return { reason: missing("ExternalName", message, hint) };
   }
-  const mapped = servicePort(service, remotePort);
+  const mapped = servicePort(service, remotePort, protocol ?? "tcp");
   const { takesUnready } = service;
   if (needsSlices(service)) {
     const of = "of" in mapped ? mapped.of : undefined;
@@ -194,10 +197,10 @@ function select(snapshot: Snapshot, requirements: readonly Requirement[]): reado
   return [...snapshot.pods.values()].filter((pod) => matches(requirements, pod.labels));
 }
 
-function portOf(pod: Pod, wanted: number | string | undefined): number | undefined {
+function portOf(pod: Pod, wanted: number | string | undefined, protocol: "tcp" | "udp"): number | undefined {
   if (typeof wanted === "number") return wanted;
   const declared = pod.ports.filter(
-    (p) => p.protocol === "TCP" && (wanted === undefined || p.name === wanted),
+    (p) => p.protocol === protocol.toUpperCase() && (wanted === undefined || p.name === wanted),
   );
   const [only, another] = declared;
   return wanted !== undefined || another === undefined ? only?.port : undefined;

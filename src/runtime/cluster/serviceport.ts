@@ -12,24 +12,31 @@ export type MappedPort =
   | { readonly port: number | string; readonly of: ServicePort | undefined }
   | { readonly reason: Reason };
 
-/** A TCP forward takes no other protocol. */
-export function servicePort(service: Service, wanted: WantedPort): MappedPort {
+/** What the forward speaks. */
+type Protocol = "tcp" | "udp";
+
+/** A forward takes no other protocol than its own. */
+export function servicePort(service: Service, wanted: WantedPort, protocol: Protocol): MappedPort {
   if (wanted?.via === "pod") return { port: wanted.port, of: undefined };
-  if (wanted === undefined) return onlyPort(service);
+  if (wanted === undefined) return onlyPort(service, protocol);
   const named = service.ports.filter((p) => p.port === wanted.port || p.name === wanted.port);
-  const tcp = named.find((p) => p.protocol === "TCP");
-  if (tcp) return { port: tcp.targetPort, of: tcp };
+  const right = named.find((p) => speaks(p, protocol));
+  if (right) return { port: right.targetPort, of: right };
   const [other] = named;
-  if (other) return { reason: wrongProtocol(service, other) };
+  if (other) return { reason: wrongProtocol(service, other, protocol) };
   const message = `service "${service.name}" has no port ${show(wanted.port)}; ${portList(service)}`;
   return { reason: portMissing(message, portHint(service, wanted.port)) };
 }
 
-function onlyPort(service: Service): MappedPort {
-  const [tcp, another] = service.ports.filter((p) => p.protocol === "TCP");
-  if (tcp && !another) return { port: tcp.targetPort, of: tcp };
+function speaks(port: ServicePort, protocol: Protocol): boolean {
+  return port.protocol === protocol.toUpperCase();
+}
+
+function onlyPort(service: Service, protocol: Protocol): MappedPort {
+  const [right, another] = service.ports.filter((p) => speaks(p, protocol));
+  if (right && !another) return { port: right.targetPort, of: right };
   const [first] = service.ports;
-  if (first && !tcp) return { reason: wrongProtocol(service, first) };
+  if (first && !right) return { reason: wrongProtocol(service, first, protocol) };
   const message = another
     ? `service "${service.name}" has ${service.ports.length} ports, so one must be named; ${portList(service)}`
     : `service "${service.name}" has no ports`;
@@ -38,9 +45,17 @@ function onlyPort(service: Service): MappedPort {
   };
 }
 
-function wrongProtocol(service: Service, { name, port, protocol }: ServicePort): Reason {
-  const message = `port ${show(name ?? port)} of service "${service.name}" is ${protocol}, and the forward is TCP`;
-  const hint = "forward another port: this version forwards TCP alone";
+function wrongProtocol(
+  service: Service,
+  { name, port, protocol: is }: ServicePort,
+  wanted: Protocol,
+): Reason {
+  const message = `port ${show(name ?? port)} of service "${service.name}" is ${is}, and the forward is ${wanted.toUpperCase()}`;
+  const right = is.toLowerCase();
+  const hint =
+    right === "tcp" || right === "udp"
+      ? `set \`protocol: ${right}\` of this forward, or another port`
+      : `forward another port: kfwd forwards TCP and UDP`;
   return { code: "PortProtocol", kind: "missing", message, hint };
 }
 

@@ -29,7 +29,7 @@ export function sliceEnds(
   const pods = new Map<string, Pod>();
   const ports = new Map<string, number>();
   for (const { endpoints, ports: offered } of own) {
-    const offer = port && offered.find((one) => one.protocol === "TCP" && one.name === port.name);
+    const offer = port && offered.find((one) => one.protocol === port.protocol && one.name === port.name);
     if (port && !offer) continue;
     for (const endpoint of endpoints) {
       const pod = podOf(endpoint, around.pods);

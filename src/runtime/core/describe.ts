@@ -1,7 +1,16 @@
 /** From a forward's state and counters to what `status` shows: pure, so that the truth can be tested. */
 import type { ForwardSpec } from "../../schema/spec.ts";
 import type { ForwardState } from "./forward.ts";
-import type { Endpoint, ForwardStatus, LocalAddress, Reason, Stage, Traffic } from "./status.ts";
+import type {
+  DatagramTraffic,
+  Endpoint,
+  ForwardStatus,
+  LocalAddress,
+  Reason,
+  RelayPod,
+  Stage,
+  Traffic,
+} from "./status.ts";
 
 /** What is true of a forward besides its state. Times are wall-clock milliseconds. */
 export interface ForwardFacts {
@@ -13,6 +22,8 @@ export interface ForwardFacts {
   readonly timesReady: number;
   readonly lastError: { readonly message: string; readonly atMs: number } | undefined;
   readonly traffic: Traffic;
+  readonly relay: RelayPod | null;
+  readonly datagrams: DatagramTraffic | null;
 }
 
 /** `nowMs` is the clock the state counts in, `wallMs` the same moment on the wall. */
@@ -23,7 +34,7 @@ export function describeForward(
   nowMs: number,
   wallMs: number,
 ): ForwardStatus {
-  const endpoint = endpointOf(state);
+  const endpoint = spec.target.kind === "host" ? undefined : endpointOf(state);
   const retryAtMs = retryAtMsOf(state);
   return {
     name: spec.name,
@@ -47,6 +58,8 @@ export function describeForward(
     retryAt: retryAtMs === null ? null : iso(wallMs + retryAtMs - nowMs),
     lastError: facts.lastError ? { message: facts.lastError.message, at: iso(facts.lastError.atMs) } : null,
     traffic: facts.traffic,
+    relay: facts.relay,
+    datagrams: facts.datagrams,
   };
 }
 
@@ -89,7 +102,16 @@ function slowness(state: ForwardState, facts: ForwardFacts, wallMs: number): Rea
   });
   if (state.kind === "resolving") return slow("the credentials or the API server");
   if (state.kind === "proving") return slow("the application to its first probe");
+  if (state.kind === "connecting" && facts.relay && facts.relay.state !== "running")
+    return starting(facts.relay);
   return state.kind === "connecting" ? slow("the API server") : null;
+}
+
+function starting({ name, namespace, state, reason }: RelayPod): Reason {
+  if (reason !== null) return reason;
+  const pod = name === null ? "the relay pod" : `the relay pod "${name}"`;
+  const message = `${pod} in namespace "${namespace}" is ${state === "starting" ? "starting" : "being created"}`;
+  return { code: "RelayStarting", kind: "transient", message };
 }
 
 /** The target as people write it: `svc/api:http`, `pod/web-0:8080`, `pods app=web:8080`. */

@@ -31,17 +31,18 @@ const backingOff: ForwardState = {
   attempt: 3,
   retry: { endpoint: a, atMs: 500 },
 };
+const delayed: ForwardState = {
+  kind: "waiting",
+  reason: noPods,
+  attempt: 1,
+  retry: { endpoint: a, atMs: null },
+};
+const moved: Endpoint = { ...a, podIp: "10.0.0.2" };
 const stopping: ForwardState = { kind: "stopping", deadlineMs: 5_000 };
 
 describe("a forward's first step", () => {
   test("binds its port", () => {
-    expect(begin({ protocol: "tcp" })).toEqual({ state: binding, effects: [{ do: "bind" }] });
-  });
-
-  test("says plainly that UDP is not there yet", () => {
-    const first = begin({ protocol: "udp" });
-    expect(first.state).toMatchObject({ kind: "failed", reason: { code: "UdpNotYet", kind: "unsupported" } });
-    expect(first.effects).toEqual([]);
+    expect(begin()).toEqual({ state: binding, effects: [{ do: "bind" }] });
   });
 });
 
@@ -109,6 +110,45 @@ describe("each state answers each event that moves it", () => {
       [],
     ],
     ["opened by another", backingOff, { type: "opened", endpoint: a }, { kind: "ready", attempt: 3 }, []],
+    [
+      "delayed",
+      connecting,
+      { type: "delayed", endpoint: a, reason: noPods },
+      { kind: "waiting", attempt: 0 },
+      [],
+    ],
+    [
+      "delayed for another reason",
+      delayed,
+      { type: "delayed", endpoint: a, reason: trouble },
+      { kind: "waiting", attempt: 1 },
+      [],
+    ],
+    ["opened after a delay", delayed, { type: "opened", endpoint: a }, { kind: "ready", attempt: 1 }, []],
+    [
+      "lost in a delay",
+      delayed,
+      { type: "lost", endpoint: a, reason: trouble },
+      { kind: "waiting", attempt: 2 },
+      [],
+    ],
+    ["found again in a delay", delayed, { type: "found", endpoint: a }, { kind: "waiting" }, []],
+    ["woke in a delay", delayed, { type: "woke" }, { kind: "connecting" }, connectTo(a)],
+    ["tick in a delay", delayed, { type: "tick" }, { kind: "waiting" }, []],
+    [
+      "a late word of delay while ready",
+      ready,
+      { type: "delayed", endpoint: a, reason: noPods },
+      { kind: "ready" },
+      [],
+    ],
+    [
+      "the pod at another address",
+      ready,
+      { type: "found", endpoint: moved },
+      { kind: "connecting" },
+      connectTo(moved),
+    ],
     ["stop", ready, { type: "stop", drainMs: 5_000 }, { kind: "stopping" }, [{ do: "close" }]],
     [
       "drained",
@@ -171,6 +211,10 @@ describe("backoff", () => {
       step({ ...ready, attempt: 4 }, { type: "lost", endpoint: a, reason: trouble }, ms, policy).state;
     expect(lossAfter(9_999)).toMatchObject({ kind: "waiting", attempt: 5 });
     expect(lossAfter(10_000)).toMatchObject({ kind: "connecting", attempt: 1 });
+  });
+
+  test("what is delayed waits for no timer", () => {
+    expect(wakeAt(delayed)).toBeUndefined();
   });
 
   test("who refuses us is asked once a minute", () => {
@@ -277,6 +321,7 @@ test("whatever happens, in any order, a forward keeps its promises", () => {
     fc
       .tuple(endpoint, fc.constantFrom(trouble, null))
       .map(([e, t]) => ({ type: "probed", endpoint: e, trouble: t, nextMs: 0 }) as const),
+    fc.tuple(endpoint, reason).map(([e, r]) => ({ type: "delayed", endpoint: e, reason: r }) as const),
     fc.constant({ type: "woke" } as const),
     fc.constant({ type: "tick" } as const),
     fc.constant({ type: "stop", drainMs: 1_000 } as const),
@@ -292,7 +337,7 @@ test("whatever happens, in any order, a forward keeps its promises", () => {
   fc.assert(
     fc.property(run, probes, (events, type) => {
       const probe = { type, failures: 2 };
-      let { state, effects } = begin({ protocol: "tcp" });
+      let { state, effects } = begin();
       let bound = false;
       let closed = false;
       let nowMs = 0;
@@ -316,7 +361,7 @@ test("whatever happens, in any order, a forward keeps its promises", () => {
           closed ||= effect.do === "close";
         }
         const wake = wakeAt(state);
-        if (state.kind === "waiting" && state.retry) {
+        if (state.kind === "waiting" && state.retry && state.retry.atMs !== null) {
           expect((wake?.atMs ?? 0) - nowMs).toBeLessThanOrEqual(DENIED_RETRY_MS);
         }
         // no dead end: every state but the last ones has a timer, or something outside that will speak

@@ -16,7 +16,7 @@
  * ```
  *
  * The local port is bound from `bound` to `stop`. A forward never gives up by itself: only what a person must mend
- * (a taken port, a protocol we do not speak) ends in `failed`.
+ * (a taken port) ends in `failed`. Behind a relay `connecting` takes until its pod runs; `delayed` tells why it does not.
  */
 import type { ForwardSpec, ProbeSpec } from "../../schema/spec.ts";
 import { DEFAULT_BACKOFF, DENIED_RETRY_MS, backoffMs, type BackoffPolicy } from "./backoff.ts";
@@ -54,8 +54,11 @@ export type ForwardState =
       readonly kind: "waiting";
       readonly reason: Reason;
       readonly attempt: number;
-      /** What to try again at `retryAtMs`; null: only the cluster can tell what comes next. */
-      readonly retry: { readonly endpoint: Endpoint; readonly atMs: number } | null;
+      /**
+       * What to try again at `atMs`, or with null what will open once the relay's pod is mended. No `retry`: only the
+       * cluster can tell what comes next.
+       */
+      readonly retry: { readonly endpoint: Endpoint; readonly atMs: number | null } | null;
     }
   | { readonly kind: "stopping"; readonly deadlineMs: number }
   | { readonly kind: "failed"; readonly reason: Reason };
@@ -75,6 +78,8 @@ export type ForwardEvent =
       readonly trouble: Reason | null;
       readonly nextMs: number;
     }
+  /** The way there does not come about for now; whoever makes it goes on by itself, and `opened` may follow. */
+  | { readonly type: "delayed"; readonly endpoint: Endpoint; readonly reason: Reason }
   /**
    * The machine slept, or a person has mended something: whatever waits is worth a try now, and a refusal from before
    * says nothing any more. Whoever sends it sees to it that the cluster tells anew what it refuses.
@@ -103,17 +108,9 @@ export interface Policy {
 }
 
 /** The first step of a forward's life. */
-export function begin(spec: Pick<ForwardSpec, "protocol">): Step {
-  if (spec.protocol === "udp") return { state: { kind: "failed", reason: UDP_NOT_YET }, effects: [] };
+export function begin(): Step {
   return { state: { kind: "binding" }, effects: [{ do: "bind" }] };
 }
-
-const UDP_NOT_YET: Reason = {
-  code: "UdpNotYet",
-  kind: "unsupported",
-  message: "UDP forwards are not in this version yet",
-  hint: "set `required: false` on it to let the others decide the exit status",
-};
 
 /** Decides, never acts: `nowMs` comes in, effects go out, the shell feeds each effect's outcome back as an event. */
 export function step(state: ForwardState, event: ForwardEvent, nowMs: number, policy: Policy): Step {
@@ -141,12 +138,15 @@ export function step(state: ForwardState, event: ForwardEvent, nowMs: number, po
       return probed(state, event, nowMs, policy);
     case "lost":
       return lost(state, event.endpoint, event.reason, nowMs, policy);
+    case "delayed":
+      return delayed(state, event.endpoint, event.reason);
     case "woke":
       if (state.kind !== "waiting") return stay(state);
       if (state.retry) return connect(state.retry.endpoint, state.attempt, state.reason);
       return state.reason.kind === "denied" ? { state: { kind: "resolving" }, effects: [] } : stay(state);
     case "tick":
-      if (state.kind !== "waiting" || !state.retry || nowMs < state.retry.atMs) return stay(state);
+      if (state.kind !== "waiting" || !state.retry) return stay(state);
+      if (state.retry.atMs === null || nowMs < state.retry.atMs) return stay(state);
       return connect(state.retry.endpoint, state.attempt, state.reason);
     case "drained":
       return stay(state);
@@ -155,15 +155,18 @@ export function step(state: ForwardState, event: ForwardEvent, nowMs: number, po
 
 /** When the machine wants a `tick`, and why; the shell owns the one timer. */
 export function wakeAt(state: ForwardState): { readonly atMs: number; readonly why: string } | undefined {
-  if (state.kind === "waiting" && state.retry)
+  if (state.kind === "waiting" && state.retry && state.retry.atMs !== null)
     return { atMs: state.retry.atMs, why: `retry: ${state.reason.code}` };
   if (state.kind === "stopping") return { atMs: state.deadlineMs, why: "end of the drain" };
   return undefined;
 }
 
-/** Two endpoints are one when the pod's UID and the port are: a StatefulSet's new pod bears the old name. */
+/**
+ * Two endpoints are one when the pod's UID and the port are: a StatefulSet's new pod bears the old name. Where the
+ * address counts it has to be the same, too.
+ */
 function sameEndpoint(a: Endpoint, b: Endpoint): boolean {
-  return a.podUid === b.podUid && a.port === b.port;
+  return a.podUid === b.podUid && a.port === b.port && a.podIp === b.podIp;
 }
 
 function found(state: ForwardState, endpoint: Endpoint, nowMs: number, policy: Policy): Step {
@@ -220,16 +223,30 @@ function probed(
   return { state: { kind: "proving", endpoint, attempt, reason: trouble, failures, nextMs }, effects: [] };
 }
 
+function delayed(state: ForwardState, endpoint: Endpoint, reason: Reason): Step {
+  const wanted = underWay(state);
+  if (!wanted || !sameEndpoint(wanted, endpoint)) return stay(state);
+  const attempt = attemptOf(state);
+  return { state: { kind: "waiting", reason, attempt, retry: { endpoint, atMs: null } }, effects: [] };
+}
+
+/** What is being connected to, be it delayed. */
+function underWay(state: ForwardState): Endpoint | undefined {
+  if (state.kind === "connecting") return state.endpoint;
+  return state.kind === "waiting" && state.retry?.atMs === null ? state.retry.endpoint : undefined;
+}
+
 function lost(state: ForwardState, endpoint: Endpoint, reason: Reason, nowMs: number, policy: Policy): Step {
-  if (state.kind !== "connecting" && state.kind !== "ready" && state.kind !== "proving") return stay(state);
-  if (!sameEndpoint(state.endpoint, endpoint)) return stay(state);
+  const had = state.kind === "ready" || state.kind === "proving" ? state.endpoint : underWay(state);
+  if (!had || !sameEndpoint(had, endpoint)) return stay(state);
   const wasWell = state.kind === "ready" && nowMs - state.readyAtMs >= policy.backoff.resetAfterMs;
-  const attempt = wasWell ? 1 : state.attempt + 1;
+  const attempt = wasWell ? 1 : attemptOf(state) + 1;
   const waitMs =
     reason.kind === "denied" ? DENIED_RETRY_MS : backoffMs(attempt, policy.random, policy.backoff);
   // The first retry after trouble is immediate, but `lost` while connecting must not spin without a pause.
-  if (waitMs === 0 && state.kind !== "connecting") return connect(endpoint, attempt, reason);
-  const atMs = nowMs + Math.max(waitMs, state.kind === "connecting" ? policy.backoff.firstMs : 0);
+  const isUnderWay = underWay(state) !== undefined;
+  if (waitMs === 0 && !isUnderWay) return connect(endpoint, attempt, reason);
+  const atMs = nowMs + Math.max(waitMs, isUnderWay ? policy.backoff.firstMs : 0);
   return { state: { kind: "waiting", reason, attempt, retry: { endpoint, atMs } }, effects: [] };
 }
 

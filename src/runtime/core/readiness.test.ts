@@ -27,7 +27,7 @@ test.each<[string, ForwardStatus[], string, number]>([
     "pending 0/2",
     4,
   ],
-  ["UDP is not there yet", [forward("ready"), forward("failed", "unsupported")], "stuck 1/2", 1],
+  ["this version cannot do it", [forward("ready"), forward("failed", "unsupported")], "stuck 1/2", 1],
   [
     "what is not required does not count",
     [forward("ready"), forward("failed", "local", false)],

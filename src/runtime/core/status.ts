@@ -65,6 +65,46 @@ export type Stage =
   | "stopping"
   | "stopped";
 
+/** The relay pod of a forward that needs one. */
+export interface RelayPod {
+  /** Null until it is created. */
+  readonly name: string | null;
+  readonly namespace: string;
+  readonly uid: string | null;
+  readonly state: "creating" | "starting" | "running" | "waiting" | "gone";
+  /** Why it does not run: the words of the cluster. */
+  readonly reason: Reason | null;
+}
+
+/** Counters of a UDP forward since it came up. */
+export interface DatagramTraffic {
+  /** Clients that it keeps apart now. */
+  readonly flows: number;
+  /** Given to clients. */
+  readonly in: number;
+  /** Given to the relay. */
+  readonly out: number;
+  readonly dropped: DroppedDatagrams;
+}
+
+/** Datagrams lost on the way, by reason; whoever sent them is told nothing, as with UDP anywhere. */
+export interface DroppedDatagrams {
+  /** No pod was ready, or no relay. */
+  readonly notReady: number;
+  /** The way to the relay, or from there to the target, was slower than they came. */
+  readonly full: number;
+  /** Nothing listens on the target's port. */
+  readonly refused: number;
+  /** Too large for the network of the cluster. */
+  readonly tooLarge: number;
+  /** The relay could not resolve the target's name. */
+  readonly unresolved: number;
+  /** This machine had no room for what clients sent. */
+  readonly received: number;
+  /** Answers that could not be sent to their client. */
+  readonly sent: number;
+}
+
 /** Counters of one forward since it came up. Bytes are payload: `bytesIn` towards the client, `bytesOut` to the pod. */
 export interface Traffic {
   readonly bytesIn: number;
@@ -79,6 +119,8 @@ export interface Traffic {
   readonly served: number;
   /** Connections that were reset: refused in the pod, held too long, or over a limit. */
   readonly refused: number;
+  /** Exchanges whose end, made by the pod, came about a second late, as Kubernetes passes it on; a relay does not. */
+  readonly lateEnds: number;
 }
 
 /** One forward in `status --json` and in events; times are ISO 8601 in UTC. */
@@ -114,6 +156,10 @@ export interface ForwardStatus {
   /** The last thing that went wrong with one connection, though the forward itself may be fine. */
   readonly lastError: { readonly message: string; readonly at: string } | null;
   readonly traffic: Traffic;
+  /** The relay pod; null while there is none, or where none is needed. */
+  readonly relay: RelayPod | null;
+  /** Null for TCP. */
+  readonly datagrams: DatagramTraffic | null;
 }
 
 /** Everything `kfwd status` knows of a project; `schema` names this shape for scripts. */

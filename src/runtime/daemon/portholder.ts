@@ -7,12 +7,16 @@ import { readLock } from "./readlock.ts";
 export function portHolder(
   runtimeFolder: string,
   uid: number | undefined,
-): (pid: number, port: number) => Promise<{ readonly name: string; readonly remedy: string } | undefined> {
-  return async (pid, port) => {
+): (
+  pid: number,
+  port: number,
+  protocol: "tcp" | "udp",
+) => Promise<{ readonly name: string; readonly remedy: string } | undefined> {
+  return async (pid, port, protocol) => {
     for (const files of listProjects(runtimeFolder)) {
       const reading = readLock(files.lock, uid);
       if (reading.kind !== "value" || reading.value.pid !== pid) continue;
-      const forward = reading.value.forwards.find((one) => one.port === port);
+      const forward = reading.value.forwards.find((one) => one.port === port && one.protocol === protocol);
       const which = forward === undefined ? "" : `forward "${forward.name}", `;
       const { project } = reading.value;
       return {

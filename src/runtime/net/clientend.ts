@@ -4,8 +4,9 @@
  * apart: in /proc/net/tcp a socket that no process holds any more has inode 0.
  */
 import { readFile } from "node:fs/promises";
-import { isIPv4, isIPv6 } from "node:net";
+import { isIPv4 } from "node:net";
 import type { Clock } from "../deps.ts";
+import { procAddress } from "./procaddress.ts";
 
 /** `gone`: nobody will read. `reading`: half-closed, an answer may be due. `unknown`: it cannot be told here. */
 export type ClientEnd = "gone" | "reading" | "unknown";
@@ -109,20 +110,7 @@ function endOf(rest: string): ClientEnd {
   return rest.trim().split(/\s+/)[6] === "0" ? "gone" : "reading";
 }
 
-/** As the kernel prints it: hex, each 32-bit word in the machine's byte order. */
-function tableAddress({
-  address,
-  port,
-}: SocketAddress): { readonly family: 4 | 6; readonly text: string } | undefined {
-  const hexPort = port.toString(16).toUpperCase().padStart(4, "0");
-  if (isIPv4(address)) {
-    const bytes = address.split(".").map(Number).toReversed();
-    return { family: 4, text: `${bytes.map(hexByte).join("")}:${hexPort}` };
-  }
-  if (!isIPv6(address) || address !== "::1") return undefined; // a listener on other v6 addresses is rare
-  return { family: 6, text: `${"0".repeat(24)}01000000:${hexPort}` };
-}
-
-function hexByte(byte: number): string {
-  return byte.toString(16).toUpperCase().padStart(2, "0");
+function tableAddress(socket: SocketAddress): { readonly family: 4 | 6; readonly text: string } | undefined {
+  const text = procAddress(socket);
+  return text === undefined ? undefined : { family: isIPv4(socket.address) ? 4 : 6, text };
 }

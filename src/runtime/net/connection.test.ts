@@ -3,7 +3,7 @@ import { connect, createServer, type Server, type Socket } from "node:net";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { FakeClock, settle, turnUntil } from "../../../test/fakes/clock.ts";
 import type { Reason } from "../core/status.ts";
-import type { CarryEnd, PodStream, StreamEnd, StreamHandler } from "../deps.ts";
+import type { CarryEnd, PodStream, StreamEnd, StreamEnds, StreamHandler } from "../deps.ts";
 import type { ClientEnd } from "./clientend.ts";
 import { ClientConnection } from "./connection.ts";
 
@@ -79,9 +79,9 @@ afterEach(async () => {
 });
 
 /** Carries the connection over a fake stream; `ended` resolves with how it went. */
-async function carry(): Promise<{ stream: FakeStream; ended: Promise<CarryEnd> }> {
+async function carry(ends: StreamEnds = "cuts"): Promise<{ stream: FakeStream; ended: Promise<CarryEnd> }> {
   let stream: FakeStream | undefined;
-  const ended = connection.carry(async (handler) => (stream = new FakeStream(handler)));
+  const ended = connection.carry(async (handler) => (stream = new FakeStream(handler)), ends);
   await settle();
   return { stream: stream!, ended };
 }
@@ -273,10 +273,12 @@ describe("a connection that is not carried yet", () => {
   test("knows when the client has left", async () => {
     client.resetAndDestroy();
     await once(connection.closed, "abort");
-    await expect(connection.carry(async (handler) => new FakeStream(handler))).resolves.toMatchObject({
-      end: { kind: "done" },
-      replayable: false,
-    });
+    await expect(connection.carry(async (handler) => new FakeStream(handler), "cuts")).resolves.toMatchObject(
+      {
+        end: { kind: "done" },
+        replayable: false,
+      },
+    );
   });
 });
 
@@ -337,8 +339,95 @@ test("a client that pauses for minutes gets the whole answer", async () => {
   expect(received).toBe(answer.length);
 });
 
+test("reset leaves no socket open when its end is under way", async () => {
+  const { stream } = await carry();
+  stream.handler.onData(Buffer.from("bye"));
+  stream.handler.onEnd();
+  connection.reset();
+  await turnUntil(() => handle.fd < 0);
+});
+
 test("reset reaches the client as a reset, not as an end", async () => {
   connection.reset();
   const [error] = (await once(client, "error")) as [NodeJS.ErrnoException];
   expect(error.code).toBe("ECONNRESET");
+});
+
+describe("through a relay, which keeps what goes the other way", () => {
+  test("the client's half-close is passed on at once, and the answer after it arrives whole", async () => {
+    const { stream, ended } = await carry("keeps");
+    client.end("request");
+    await turnUntil(() => stream.calls.includes("end"));
+    await clock.advance(5_000);
+    stream.handler.onData(Buffer.from("answer"));
+    stream.handler.onEnd();
+    stream.handler.onClose({ kind: "done" });
+    expect(await read(6)).toBe("answer");
+    await once(client, "end");
+    expect(await ended).toEqual({ end: { kind: "done" }, replayable: false });
+    expect(stream.calls).not.toContain("abort");
+  });
+
+  test("the pod's half-close ends one direction alone", async () => {
+    const { stream, ended } = await carry("keeps");
+    client.write("one ");
+    stream.handler.onEnd();
+    client.resume();
+    await once(client, "end");
+    client.write("two ");
+    await turnUntil(() => stream.sent.join("") === "one two ");
+    expect(stream.calls).not.toContain("end");
+    client.end("three");
+    await turnUntil(() => stream.calls.includes("end"));
+    expect(stream.sent.join("")).toBe("one two three");
+    stream.handler.onClose({ kind: "done" });
+    expect((await ended).end).toEqual({ kind: "done" });
+    expect(stream.calls).not.toContain("abort"); // its bytes may be under way yet
+  });
+
+  test("a client that resets is told to the pod at once", async () => {
+    const { stream, ended } = await carry("keeps");
+    client.write("half a que");
+    await turnUntil(() => stream.sent.length > 0);
+    client.resetAndDestroy();
+    expect((await ended).end).toEqual({ kind: "done" });
+    expect(stream.calls).toContain("abort");
+  });
+
+  test("a stream that never ends after both sides have is given up", async () => {
+    const { stream, ended } = await carry("keeps");
+    stream.handler.onEnd();
+    client.resume();
+    client.end("the rest");
+    await turnUntil(() => handle.fd < 0);
+    await clock.advance(30_000);
+    await ended;
+    expect(stream.calls).toContain("abort");
+  });
+});
+
+describe("an end that the runtime keeps for a second", () => {
+  test.each([
+    ["that long after the last byte is late", 1_000, true],
+    ["right after it is not", 10, undefined],
+    ["of an idle connection is not", 5_000, undefined],
+  ])("%s", async (_name, ms, late) => {
+    const { stream, ended } = await carry();
+    stream.handler.onData(Buffer.from("bye"));
+    await clock.advance(ms);
+    stream.handler.onEnd();
+    stream.handler.onClose({ kind: "done" });
+    expect((await ended).lateEnd).toBe(late);
+  });
+
+  test("is none for a client that has ended first", async () => {
+    const { stream, ended } = await carry();
+    client.end("request");
+    await turnUntil(() => stream.sent.length > 0 && clock.pending > 0);
+    stream.handler.onData(Buffer.from("bye"));
+    await clock.advance(1_000);
+    stream.handler.onEnd();
+    stream.handler.onClose({ kind: "done" });
+    expect((await ended).lateEnd).toBe(undefined);
+  });
 });

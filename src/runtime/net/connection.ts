@@ -1,6 +1,14 @@
 /** One accepted TCP client: what it sends is kept until a pod stream carries it, then bytes go both ways. */
 import type { Socket } from "node:net";
-import type { CarryEnd, Clock, Connection, PodStream, StreamEnd, StreamHandler } from "../deps.ts";
+import type {
+  CarryEnd,
+  Clock,
+  Connection,
+  PodStream,
+  StreamEnd,
+  StreamEnds,
+  StreamHandler,
+} from "../deps.ts";
 import { Burst } from "./burst.ts";
 import type { ClientEnds, SocketAddress } from "./clientend.ts";
 import { readInto } from "./clientsocket.ts";
@@ -16,6 +24,12 @@ const FIN_LINGER_MS = 5_000;
 
 /** The same when the client never sent a byte: it asked for nothing, so nothing long can be due. */
 const FIN_LINGER_SILENT_MS = 500;
+
+/**
+ * For so long the runtime keeps the pod's FIN. An end within this time after the last byte most likely was made with that
+ * byte; a server that closes an idle connection has waited longer.
+ */
+const LATE_END_MS: readonly [number, number] = [900, 1_500];
 
 /** How often a half-closed client is looked at again: it may have got what it wanted, and left. */
 const LOOK_AGAIN_MS = 500;
@@ -38,6 +52,7 @@ type Stage = { readonly kind: "kept" | "over" } | Carried;
 interface Carried {
   readonly kind: "carried" | "left";
   readonly stream: PodStream;
+  readonly ends: StreamEnds;
   readonly finish: (end: StreamEnd) => void;
 }
 
@@ -55,6 +70,7 @@ export class ClientConnection implements Connection {
   #clientEnd: "open" | "ended" | "gone" = "open";
   #finTimer: Disposable | undefined;
   #lastAnswerMs = 0;
+  #podEnd: "open" | "ended" | "endedLate" = "open";
 
   constructor(accepted: Socket, clock: Clock, clientEnds: ClientEnds) {
     const socket = readInto(accepted, (chunk, headroom) => this.#onClientData(chunk, headroom));
@@ -64,7 +80,7 @@ export class ClientConnection implements Connection {
     socket.on("end", () => this.#onClientEnd());
     socket.on("drain", () => this.#stage.kind === "carried" && this.#stage.stream.resume());
     socket.on("error", () => {}); // "close" follows and says all we need
-    socket.on("close", () => this.#onClientClosed());
+    socket.on("close", (hadError) => this.#onClientClosed(hadError ? "broken" : "inOrder"));
     socket.resume();
   }
 
@@ -76,7 +92,7 @@ export class ClientConnection implements Connection {
     return this.#traffic;
   }
 
-  async carry(open: (handler: StreamHandler) => Promise<PodStream>): Promise<CarryEnd> {
+  async carry(open: (handler: StreamHandler) => Promise<PodStream>, ends: StreamEnds): Promise<CarryEnd> {
     let finish: (end: StreamEnd) => void = () => {};
     const finished = new Promise<StreamEnd>((resolve) => (finish = resolve));
     const stream = await open(this.#handler(finish));
@@ -84,7 +100,7 @@ export class ClientConnection implements Connection {
       stream.abort();
       return { end: { kind: "done" }, replayable: false };
     }
-    const carried = { kind: "carried", stream, finish } as const;
+    const carried = { kind: "carried", stream, ends, finish } as const;
     this.#stage = carried;
     this.#sendKept(carried);
     const end = await finished;
@@ -94,7 +110,9 @@ export class ClientConnection implements Connection {
   reset(): void {
     if (this.#stage.kind === "left") this.#giveUp(this.#stage);
     burst.send(this.#write); // what came before the reset may be read before it
-    this.#socket.resetAndDestroy();
+    const isEnding = this.#socket.writableEnded && !this.#socket.writableFinished;
+    if (isEnding) this.#socket.destroy(); // Node cannot reset it then, and would leave it open for good
+    else this.#socket.resetAndDestroy();
     if (this.#clientEnd === "gone") this.#closed.abort(CLIENT_LEFT); // which its socket has told already, to nobody
   }
 
@@ -110,8 +128,10 @@ export class ClientConnection implements Connection {
       onEnd: () => {
         this.#kept = undefined;
         burst.send(this.#write);
-        if (this.#stage.kind === "carried") this.#stage.stream.end(); // frees the stream on the server at once
+        this.#podEnd = this.#isLateEnd() ? "endedLate" : "ended";
         this.#socket.end();
+        if (this.#stage.kind === "carried" && this.#stage.ends === "keeps") return;
+        if (this.#stage.kind === "carried") this.#stage.stream.end(); // frees the stream on the server at once
         this.#socket.resume(); // what the client still sends has nowhere to go
       },
       onDrain: () => void this.#socket.resume(),
@@ -128,7 +148,7 @@ export class ClientConnection implements Connection {
     for (const chunk of this.#kept ?? []) carried.stream.write(chunk, 0);
     this.#traffic.bytesOut += this.#keptBytes;
     if (this.#clientEnd === "gone") this.#leave(carried);
-    else if (this.#clientEnd === "ended") void this.#holdFin();
+    else if (this.#clientEnd === "ended") this.#passFin(carried);
     else this.#socket.resume();
   }
 
@@ -155,13 +175,18 @@ export class ClientConnection implements Connection {
 
   #onClientEnd(): void {
     // Node 20 takes a reset that comes with data for an end. Then the socket has no peer any more, and since Node
-    // remembers the peer's address once it was asked for, nobody may have asked before.
-    if (this.#socket.remotePort === undefined) {
+    // remembers the peer's address once it was asked for, nobody may have asked before. Nor has it one when both ended.
+    if (this.#podEnd === "open" && this.#socket.remotePort === undefined) {
       this.#socket.destroy();
       return;
     }
     this.#clientEnd = "ended";
-    if (this.#stage.kind === "carried") void this.#holdFin();
+    if (this.#stage.kind === "carried") this.#passFin(this.#stage);
+  }
+
+  #passFin(carried: Carried): void {
+    if (carried.ends === "keeps") carried.stream.end();
+    else void this.#holdFin();
   }
 
   /** Passes the client's FIN on: at once if nobody will read the answer, else when the pod has been quiet. */
@@ -189,8 +214,8 @@ export class ClientConnection implements Connection {
   }
 
   /** Nobody will read: the socket is let go at once, while the stream takes as long as the pod does. */
-  #leave({ stream, finish }: Carried): void {
-    const left = { kind: "left", stream, finish } as const;
+  #leave({ stream, ends, finish }: Carried): void {
+    const left = { kind: "left", stream, ends, finish } as const;
     this.#stage = left;
     this.#clientEnd = "gone";
     stream.end();
@@ -208,11 +233,24 @@ export class ClientConnection implements Connection {
     return new Promise((resolve) => (this.#finTimer = this.#clock.timer(ms, resolve)));
   }
 
-  #onClientClosed(): void {
+  #onClientClosed(how: "inOrder" | "broken"): void {
     if (this.#clientEnd === "gone") return;
     this.#finTimer?.[Symbol.dispose]();
-    if (this.#stage.kind === "carried") this.#giveUp(this.#stage);
+    if (this.#stage.kind === "carried") {
+      // Both have ended, but what the client sent may not have arrived yet.
+      if (how === "inOrder" && this.#clientEnd === "ended" && this.#stage.ends === "keeps") {
+        this.#leave(this.#stage);
+        return;
+      }
+      this.#giveUp(this.#stage);
+    }
     this.#closed.abort(CLIENT_LEFT);
+  }
+
+  #isLateEnd(): boolean {
+    if (this.#clientEnd !== "open" || this.#traffic.bytesIn === 0) return false;
+    const quietMs = this.#clock.now() - this.#lastAnswerMs;
+    return quietMs >= LATE_END_MS[0] && quietMs <= LATE_END_MS[1];
   }
 
   #afterCarry(end: StreamEnd): CarryEnd {
@@ -231,7 +269,7 @@ export class ClientConnection implements Connection {
     this.#kept = undefined;
     if (left) this.#closed.abort(CLIENT_LEFT);
     else if (end.kind === "done" && here) this.#closeGently();
-    return { end, replayable };
+    return { end, replayable, ...(this.#podEnd === "endedLate" && { lateEnd: true }) };
   }
 
   /** Destroying a socket with unread bytes would reset it, and the client would lose the tail of its answer. */

@@ -1,21 +1,21 @@
-/** Who listens on a local TCP port: from /proc, so on Linux only; elsewhere, and for other users' processes, unknown. */
+/** Who has a local port: from /proc, so on Linux only; elsewhere, and for other users' processes, unknown. */
 import { readFile, readdir, readlink } from "node:fs/promises";
 
-/** A process that listens on the port. */
+/** A process that has the port. */
 export interface PortOwner {
   readonly pid: number;
   /** What it was started as, without its folder. */
   readonly program: string;
 }
 
-/** State of a listening socket in /proc/net/tcp. */
-const LISTEN = "0A";
+/** State of a socket in /proc/net/tcp that listens, and in /proc/net/udp of one that takes what anybody sends. */
+const LISTENS = { tcp: "0A", udp: "07" } as const;
 
 /** Never throws: not to know is an answer. */
-export async function portOwner(port: number): Promise<PortOwner | undefined> {
+export async function portOwner(port: number, protocol: "tcp" | "udp"): Promise<PortOwner | undefined> {
   try {
-    const tables = await Promise.all(["/proc/net/tcp", "/proc/net/tcp6"].map(readText));
-    const inodes = new Set(tables.flatMap((table) => listeningInodes(table, port)));
+    const tables = await Promise.all([`/proc/net/${protocol}`, `/proc/net/${protocol}6`].map(readText));
+    const inodes = new Set(tables.flatMap((table) => listeningInodes(table, port, protocol)));
     return inodes.size === 0 ? undefined : await ownerOf(inodes);
   } catch {
     return undefined;
@@ -23,11 +23,11 @@ export async function portOwner(port: number): Promise<PortOwner | undefined> {
 }
 
 /** Inodes of the sockets that listen on the port in a table of /proc/net; exported for its test. */
-export function listeningInodes(table: string, port: number): string[] {
+export function listeningInodes(table: string, port: number, protocol: "tcp" | "udp" = "tcp"): string[] {
   const suffix = `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
   return table.split("\n").flatMap((line) => {
     const [, local, , state, , , , , , inode] = line.trim().split(/\s+/);
-    return local?.endsWith(suffix) && state === LISTEN && inode !== undefined ? [inode] : [];
+    return local?.endsWith(suffix) && state === LISTENS[protocol] && inode !== undefined ? [inode] : [];
   });
 }
 

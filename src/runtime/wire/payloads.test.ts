@@ -35,7 +35,23 @@ const entry: ForwardStatus = {
   restarts: 0,
   retryAt: null,
   lastError: null,
-  traffic: { bytesIn: 1, bytesOut: 2, connections: 0, held: 1, waited: 0, served: 3, refused: 0 },
+  traffic: {
+    bytesIn: 1,
+    bytesOut: 2,
+    connections: 0,
+    held: 1,
+    waited: 0,
+    served: 3,
+    refused: 0,
+    lateEnds: 1,
+  },
+  relay: { name: "kfwd-relay-x", namespace: "shop", uid: "u", state: "running", reason: null },
+  datagrams: {
+    flows: 2,
+    in: 3,
+    out: 4,
+    dropped: { notReady: 1, full: 2, refused: 3, tooLarge: 4, unresolved: 5, received: 6, sent: 7 },
+  },
 };
 
 const report: StatusReport = {
@@ -56,6 +72,20 @@ describe("what a supervisor tells", () => {
     expect(statusReport.parse(overJson(report))).toEqual(report);
     const event = { type: "forward", status: entry };
     expect(supervisorEvent.parse(overJson(event))).toEqual(event);
+  });
+
+  test("is read of a version that knew no relays", () => {
+    const { traffic } = entry;
+    const old = {
+      ...entry,
+      relay: undefined,
+      datagrams: undefined,
+      traffic: { ...traffic, lateEnds: undefined },
+    };
+    const earlier = { ...report, entries: [old] };
+    expect(statusReport.parse(overJson(earlier)).entries).toEqual([
+      { ...entry, relay: null, datagrams: null, traffic: { ...traffic, lateEnds: 0 } },
+    ]);
   });
 
   test("is read without what a later version adds", () => {

@@ -17,11 +17,13 @@ import type {
   Target,
 } from "../../schema/spec.ts";
 import type {
+  DatagramTraffic,
   FailureKind,
   ForwardStatus,
   LocalAddress,
   Note,
   Reason,
+  RelayPod,
   Stage,
   StatusReport,
   SupervisorEvent,
@@ -32,6 +34,9 @@ import { agree } from "./agree.ts";
 
 /** What an unknown word of a later version is read as. */
 const otherwise = z.catch;
+
+/** What a field is read as that an earlier version does not send. */
+const sinceLater = z._default;
 
 const count = z.number().check(z.gte(0));
 const port = z.int().check(z.gte(0), z.lte(65_535));
@@ -205,6 +210,36 @@ const traffic = agree<Traffic>()(
     waited: otherwise(count, 0),
     served: count,
     refused: count,
+    lateEnds: sinceLater(count, 0),
+  }),
+);
+
+const relayPod = agree<RelayPod>()(
+  z.object({
+    name: z.nullable(z.string()),
+    namespace: z.string(),
+    uid: z.nullable(z.string()),
+    state: otherwise(z.enum(["creating", "starting", "running", "waiting", "gone"]), "waiting"),
+    reason: z.nullable(reason),
+  }),
+);
+
+const dropped = sinceLater(count, 0);
+
+const datagrams = agree<DatagramTraffic>()(
+  z.object({
+    flows: count,
+    in: count,
+    out: count,
+    dropped: z.object({
+      notReady: dropped,
+      full: dropped,
+      refused: dropped,
+      tooLarge: dropped,
+      unresolved: dropped,
+      received: dropped,
+      sent: dropped,
+    }),
   }),
 );
 
@@ -233,6 +268,8 @@ const forwardStatus = agree<ForwardStatus>()(
     retryAt: z.nullable(z.string()),
     lastError: z.nullable(z.object({ message: z.string(), at: z.string() })),
     traffic,
+    relay: sinceLater(z.nullable(relayPod), null),
+    datagrams: sinceLater(z.nullable(datagrams), null),
   }),
 );
 
