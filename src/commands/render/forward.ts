@@ -21,11 +21,17 @@ export function podText(forward: ForwardStatus): string {
   return forward.pod === null ? "" : visible(`${forward.pod}:${forward.podPort ?? "?"}`);
 }
 
-/** The state in a word or two: `ready`, `waiting (NoReadyPods)`, `reconnecting (attempt 2)`. */
+/** `via relay kfwd-relay-9fk2`, or nothing where no relay is in use. */
+export function relayText({ relay }: ForwardStatus): string {
+  if (relay === null) return "";
+  return relay.name === null ? "via relay" : visible(`via relay ${relay.name}`);
+}
+
+/** The state in a word or two: `ready`, `ready (relay)`, `waiting (NoReadyPods)`, `reconnecting (attempt 2)`. */
 export function stateText(forward: ForwardStatus): string {
-  const { state, reason, attempt } = forward;
+  const { state, reason, attempt, relay } = forward;
   if (state === "connecting" && attempt > 0) return `reconnecting (attempt ${attempt})`;
-  if (reason === null) return state;
+  if (reason === null) return state === "ready" && relay !== null ? "ready (relay)" : state;
   return visible(`${state} (${reason.code})`);
 }
 
@@ -50,6 +56,42 @@ export function paintState(forward: ForwardStatus, text: string, paint: Paint): 
 export function reasonLines(reason: Reason): readonly string[] {
   const lines = [visible(reason.message)];
   return reason.hint === undefined ? lines : [...lines, `hint: ${visible(reason.hint)}`];
+}
+
+/** What datagrams were lost for, in the order of how much a user can do about it. */
+const DROP_WORDS: readonly (readonly [keyof Dropped, string])[] = [
+  ["refused", "nothing listened there"],
+  ["unresolved", "the name was not resolved"],
+  ["tooLarge", "too large"],
+  ["notReady", "nothing was ready"],
+  ["full", "faster than the way to the target"],
+  ["received", "faster than this machine took them"],
+  ["sent", "answers that could not be sent"],
+];
+
+type Dropped = NonNullable<ForwardStatus["datagrams"]>["dropped"];
+
+/** `12 datagrams lost: 10 nothing listened there, 2 too large`; nothing when none was. */
+export function lostText({ datagrams }: ForwardStatus): string {
+  const dropped = datagrams?.dropped;
+  if (!dropped) return "";
+  const parts = DROP_WORDS.filter(([why]) => dropped[why] > 0).map(
+    ([why, words]) => `${dropped[why]} ${words}`,
+  );
+  const total = DROP_WORDS.reduce((sum, [why]) => sum + dropped[why], 0);
+  return total === 0 ? "" : `${total} ${total === 1 ? "datagram" : "datagrams"} lost: ${parts.join(", ")}`;
+}
+
+/** How many ends must have come late before a relay is worth a word. */
+const LATE_ENDS_MIN = 3;
+
+/** Why this forward would gain from `via: relay`; nothing when it would not. */
+export function gainText({ traffic, relay }: ForwardStatus): string {
+  if (relay !== null || traffic.lateEnds < LATE_ENDS_MIN) return "";
+  return (
+    `${traffic.lateEnds} of ${traffic.served} connections were ended by the server, which clients learn a second late; ` +
+    "`via: relay` tells them at once"
+  );
 }
 
 /** `2 forwards stopped`. */

@@ -7,6 +7,7 @@ import {
   paintState,
   podText,
   reasonLines,
+  relayText,
   stateText,
   targetText,
 } from "./forward.ts";
@@ -22,6 +23,7 @@ export function plainLine(forward: ForwardStatus, atIso: string, sinceStartMs: n
     ["local", local.length === 0 ? undefined : local.join(",")],
     ["target", targetText(forward)],
     ["pod", podText(forward) || undefined],
+    ["relay", forward.relay?.name ? visible(forward.relay.name) : undefined],
     ["reason", reason?.code],
     ["message", reason === null ? undefined : JSON.stringify(visible(reason.message))],
     ["hint", reason?.hint === undefined ? undefined : JSON.stringify(visible(reason.hint))],
@@ -48,7 +50,9 @@ export function terminalLine(
   const { state, reason } = forward;
   const mark = paintState(forward, MARKS[state] ?? "…", paint);
   const pod = podText(forward);
-  const way = pod === "" ? targetText(forward) : `${targetText(forward)} → ${pod}`;
+  const to = pod === "" ? targetText(forward) : `${targetText(forward)} → ${pod}`;
+  const relay = state === "ready" ? relayText(forward) : "";
+  const way = relay === "" ? to : `${to} ${relay}`;
   const words =
     state === "ready"
       ? paint.dim(durationText(sinceStartMs))

@@ -8,6 +8,13 @@ import { plainLine, sentinel, terminalLine } from "./progressline.ts";
 import { statusTable } from "./statustable.ts";
 
 const plain = paintFor(0);
+const relay = {
+  name: "kfwd-relay-9fk2",
+  namespace: "shop",
+  uid: "u",
+  state: "running",
+  reason: null,
+} as const;
 const noTraffic = {
   bytesIn: 0,
   bytesOut: 0,
@@ -91,6 +98,8 @@ describe("words about a forward", () => {
 
   test.each<[Partial<ForwardStatus>, string]>([
     [{}, "ready"],
+    [{ relay }, "ready (relay)"],
+    [{ state: "connecting", relay }, "connecting"],
     [{ state: "connecting" }, "connecting"],
     [{ state: "connecting", attempt: 2 }, "reconnecting (attempt 2)"],
     [{ state: "waiting", reason: waiting.reason }, "waiting (NoReadyPods)"],
@@ -143,6 +152,40 @@ describe("the status table", () => {
     );
   });
 
+  test("counts the clients of UDP, and says what datagrams were lost for", () => {
+    const dropped = { notReady: 2, full: 0, refused: 10, tooLarge: 0, unresolved: 0, received: 0, sent: 0 };
+    const dns = forward({
+      name: "dns",
+      protocol: "udp",
+      relay,
+      datagrams: { flows: 7, in: 1, out: 2, dropped },
+    });
+    const lastError = {
+      message: "nothing listens for datagrams on dns-1:53",
+      at: "2026-11-21T11:59:00.000Z",
+    };
+    expect(
+      statusTable([{ ...dns, lastError }], { width: undefined, paint: plain, nowMs }).split("\n"),
+    ).toEqual([
+      "NAME  LOCAL               TARGET        STATUS         UP  CONNS",
+      "dns   localhost:8080/udp  svc/api:http  ready (relay)  2h  7",
+      "",
+      "dns: ready, but datagrams were lost at 2026-11-21T11:59:00.000Z: nothing listens for datagrams on dns-1:53",
+      "dns: 12 datagrams lost: 10 nothing listened there, 2 nothing was ready",
+    ]);
+  });
+
+  test.each([
+    ["2 of 40", { lateEnds: 2, served: 40 }, null, false],
+    ["37 of 40", { lateEnds: 37, served: 40 }, null, true],
+    ["37 of 40, through the relay already", { lateEnds: 37, served: 40 }, relay, false],
+  ])("names a forward that would gain from the relay: late ends %s", (_name, counts, relay, isNamed) => {
+    const web = forward({ traffic: { ...noTraffic, ...counts }, relay });
+    const shown = statusTable([web], { width: undefined, paint: plain, nowMs });
+    expect(shown.includes("api: 37 of 40 connections were ended by the server")).toBe(isNamed);
+    expect(shown.includes("`via: relay`")).toBe(isNamed);
+  });
+
   test("shows no control character, whatever a cluster calls its pods", () => {
     const hostile = "\u001b[2J\r\u202ekcolb";
     const evil = forward({
@@ -176,6 +219,12 @@ describe("progress", () => {
       "     0 of 1 pods ready",
       "     hint: kubectl get pods",
     ]);
+    expect(terminalLine(forward({ relay }), 3, 412, plain)).toBe(
+      " ✔ api  localhost:8080   svc/api:http → api-7d9:8080 via relay kfwd-relay-9fk2  0.4s",
+    );
+    expect(plainLine(forward({ relay }), "2026-11-21T10:00:00.412Z", 5)).toContain(
+      " relay=kfwd-relay-9fk2 ms=5",
+    );
     expect(terminalLine(forward({ state: "stopped", pod: null }), 3, 412, plain)).toBe(
       " ■ api  localhost:8080   svc/api:http  stopped",
     );

@@ -1,6 +1,16 @@
 /** `kfwd status` for people: a table, and under it what keeps a forward from being ready. */
+import { visible } from "../../printable.ts";
 import type { ForwardStatus } from "../../runtime/index.ts";
-import { durationText, localText, paintState, reasonLines, stateText, targetText } from "./forward.ts";
+import {
+  durationText,
+  gainText,
+  localText,
+  lostText,
+  paintState,
+  reasonLines,
+  stateText,
+  targetText,
+} from "./forward.ts";
 import type { Paint } from "./colour.ts";
 
 const HEAD = ["NAME", "LOCAL", "TARGET", "STATUS", "UP", "CONNS"] as const;
@@ -39,10 +49,11 @@ function paint(forward: ForwardStatus | undefined, text: string, colours: Paint)
 }
 
 function cells(forward: ForwardStatus, nowMs: number): readonly string[] {
-  const { state, since, traffic } = forward;
+  const { state, since, traffic, datagrams } = forward;
   const up = state === "ready" ? durationText(nowMs - Date.parse(since)) : "-";
   const held = traffic.held > 0 ? `${traffic.held} held` : "";
-  const live = traffic.connections > 0 || held === "" ? String(traffic.connections) : "";
+  const joined = datagrams?.flows ?? traffic.connections;
+  const live = joined > 0 || held === "" ? String(joined) : "";
   const connections = [live, held].filter((text) => text !== "").join(", ");
   return [forward.name, localText(forward), targetText(forward), stateText(forward), up, connections];
 }
@@ -62,12 +73,15 @@ function pad(text: string, width: number): string {
 }
 
 function notes(forward: ForwardStatus, colours: Paint): readonly string[] {
-  const { state, reason, lastError } = forward;
+  const { state, reason, lastError, protocol } = forward;
   if (reason !== null) {
     const [first = "", ...others] = reasonLines(reason);
     return ["", `${forward.name}: ${first}`, ...others.map((line) => colours.dim(`  ${line}`))];
   }
-  if (state !== "ready" || lastError === null) return [];
-  const [message = ""] = reasonLines({ code: "", kind: "transient", message: lastError.message });
-  return ["", `${forward.name}: ready, but a connection failed at ${lastError.at}: ${message}`];
+  if (state !== "ready") return [];
+  const what = protocol === "udp" ? "datagrams were lost" : "a connection failed";
+  const words = [lostText(forward), gainText(forward)].filter((text) => text !== "");
+  if (lastError !== null)
+    words.unshift(`ready, but ${what} at ${lastError.at}: ${visible(lastError.message)}`);
+  return words.length === 0 ? [] : ["", ...words.map((text) => `${forward.name}: ${text}`)];
 }
