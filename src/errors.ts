@@ -13,6 +13,7 @@ export const ERRORS = {
   CONFIG_INVALID: { exit: 2, hint: undefined },
   NOTHING_SELECTED: { exit: 2, hint: undefined },
   UNKNOWN_FORWARD: { exit: 2, hint: undefined },
+  METADATA_HOST: { exit: 2, hint: undefined },
 
   FORWARD_FAILED: { exit: 1, hint: "kfwd status" },
   NOT_READY_IN_TIME: { exit: 1, hint: "kfwd status" },

@@ -61,6 +61,11 @@ function build(world: World, outcome: { exit: number }): Command {
     .option("--wait", "like -d, and return when every required forward is ready")
     .option("--wait-timeout <duration>", "how long --wait waits (default: 60s)")
     .option(
+      "--allow-metadata <hosts>",
+      "targets `host/…`, comma between, that may be link-local or a cloud's metadata service",
+      (hosts: string) => hosts.split(","),
+    )
+    .option(
       "-t, --timeout <duration>",
       "how long connections may go on when a signal ends `up` (default: 5s)",
     )

@@ -5,6 +5,7 @@ import { parseDuration } from "./duration.ts";
 import { Output } from "./output.ts";
 import { chooseNames, readPlan, type Chosen } from "./plan.ts";
 import { durationText } from "./render/forward.ts";
+import { refuseMetadata } from "./metadata.ts";
 import { Start, type Patience } from "./start.ts";
 import { Interrupts, leave, stay } from "./stay.ts";
 import { INTERRUPTED, type ClusterFlags, type Interrupt, type World } from "./world.ts";
@@ -14,6 +15,7 @@ export interface UpFlags extends ClusterFlags {
   readonly wait?: boolean;
   readonly waitTimeout?: string;
   readonly timeout?: string;
+  readonly allowMetadata?: readonly string[];
 }
 
 /** `up -d` does not wait for pods, only for a first word on each forward. */
@@ -36,6 +38,10 @@ export async function up(world: World, wanted: readonly string[], flags: UpFlags
   if (plan === undefined) return 2;
   const known = plan.forwards.map(({ name }) => name);
   const chosen: Chosen = { names: chooseNames(wanted, known), only: wanted.length > 0 };
+  refuseMetadata(
+    plan.forwards.filter(({ name }) => chosen.names.includes(name)),
+    flags.allowMetadata ?? [],
+  );
 
   const interrupt = new AbortController();
   const early = world.onInterrupt((signal) => interrupt.abort(signal));
