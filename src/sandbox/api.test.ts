@@ -189,8 +189,10 @@ describe("single objects", () => {
     expect(sandbox.cluster.list("shop")).toEqual([]);
   });
 
-  test("cannot be written", async () => {
-    for (const method of ["POST", "PUT", "PATCH"]) {
+  test("cannot be written but for whole pods", async () => {
+    expect((await ask("/api/v1/namespaces/shop/pods", { method: "POST", body: {} })).status).toBe(400);
+    expect((await ask("/api/v1/namespaces/shop/services", { method: "POST", body: {} })).status).toBe(405);
+    for (const method of ["PUT", "PATCH"]) {
       expect((await ask("/api/v1/namespaces/shop/pods", { method, body: {} })).status).toBe(405);
     }
   });

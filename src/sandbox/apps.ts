@@ -11,6 +11,17 @@ export interface PodName {
 /** What listens on a port of a pod: called with each accepted connection, which is a real TCP socket. */
 export type App = (socket: Socket, pod: PodName) => void;
 
+/** What takes datagrams on a port of a pod: called with each; `reply` answers its sender. */
+export type UdpApp = (datagram: Buffer, reply: (answer: Buffer) => void, pod: PodName) => void;
+
+/** A pod's programs for datagrams by port. */
+export type UdpApps = Readonly<Record<number, UdpApp>>;
+
+/** Sends back what it gets. */
+export function udpEchoApp(): UdpApp {
+  return (datagram, reply) => reply(datagram);
+}
+
 /** A pod's programs by port. */
 export type Apps = Readonly<Record<number, App>>;
 

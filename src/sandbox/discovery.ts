@@ -53,6 +53,6 @@ function resourceList(group: string): object {
 }
 
 function describe({ plural, singular, kind, shortNames, namespaced }: Resource): object {
-  const verbs = ["delete", "get", "list", "watch"];
+  const verbs = [...(kind === "Pod" ? ["create"] : []), "delete", "get", "list", "watch"];
   return { name: plural, singularName: singular, namespaced, kind, shortNames, verbs };
 }

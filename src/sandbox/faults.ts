@@ -23,6 +23,10 @@ export type UpgradeKind = "raw" | "websocket";
 export class Faults {
   /** Lists, reads and watches are answered so. */
   answers: FaultyAnswer | undefined;
+  /** Why the API server forbids new pods, behind `pods "NAME" is forbidden: `: a quota, PodSecurity, a policy. */
+  admission: string | undefined;
+  /** Why images of new pods cannot be pulled. */
+  pull: string | undefined;
   /** Port-forward upgrades are answered so. */
   upgrades: FaultyUpgrade | undefined;
   /** Which upgrades a proxy in front lets through: `raw` is SPDY without a WebSocket. */

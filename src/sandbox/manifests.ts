@@ -1,5 +1,5 @@
 /** What tests and the demo write to make objects, and the objects that come of it. */
-import type { Apps } from "./apps.ts";
+import type { Apps, UdpApps } from "./apps.ts";
 import {
   newMetadata,
   type ContainerPort,
@@ -20,7 +20,9 @@ export interface PodManifest extends Partial<Program> {
   readonly labels?: Labels;
   /** Programs by port. */
   readonly app?: Apps;
-  /** Declared container ports; default: those of `app`, without names. */
+  /** Programs for datagrams by port. */
+  readonly udp?: UdpApps;
+  /** Declared container ports; default: those of `app` and `udp`, without names. */
   readonly ports?: readonly {
     readonly name?: string;
     readonly port: number;
@@ -64,8 +66,8 @@ export interface SliceManifest {
 }
 
 /** What runs in the pods of a manifest. */
-export function programOf({ apps, app, startMs, readyMs, stopMs }: PodManifest): Program {
-  return { apps: apps ?? app ?? {}, startMs, readyMs, stopMs };
+export function programOf({ apps, app, udp, startMs, readyMs, stopMs }: PodManifest): Program {
+  return { apps: apps ?? app ?? {}, udp, startMs, readyMs, stopMs };
 }
 
 /** The labels of its pods. */
@@ -107,11 +109,14 @@ export function podSpecOf({
   name,
   app,
   apps,
+  udp,
   ports,
   image,
   terminationGracePeriodSeconds,
 }: PodManifest): PodSpec {
-  const declared = ports ?? Object.keys(apps ?? app ?? {}).map((port) => ({ port: Number(port) }));
+  const ofTcp = Object.keys(apps ?? app ?? {}).map((port) => ({ port: Number(port) }));
+  const ofUdp = Object.keys(udp ?? {}).map((port) => ({ port: Number(port), protocol: "UDP" as const }));
+  const declared = ports ?? [...ofTcp, ...ofUdp];
   return {
     nodeName: "sandbox-node",
     restartPolicy: "Always",

@@ -64,10 +64,11 @@ export interface Condition {
 
 export type ContainerState =
   | { readonly running: { readonly startedAt: string } }
-  | { readonly waiting: { readonly reason: string; readonly message?: string } };
+  | { readonly waiting: { readonly reason: string; readonly message?: string } }
+  | { readonly terminated: { readonly exitCode: number; readonly reason: string } };
 
 export interface PodStatus {
-  readonly phase: "Pending" | "Running";
+  readonly phase: "Pending" | "Running" | "Succeeded" | "Failed";
   readonly conditions: readonly Condition[];
   readonly hostIP?: string;
   readonly podIP?: string;

@@ -1,5 +1,4 @@
 import { KfwdError } from "../errors.ts";
-import type { Apps } from "./apps.ts";
 import {
   newMetadata,
   timestamp,
@@ -8,16 +7,14 @@ import {
   type Pod,
   type PodSpec,
 } from "./objects.ts";
-import { PodHost } from "./podhost.ts";
+import { PodHost, type PodPrograms } from "./podhost.ts";
 import { podStatus, type PodStage } from "./podstatus.ts";
 import type { Pulse } from "./pulse.ts";
 import { keyOf, type Store } from "./store.ts";
 import type { Timers } from "./timers.ts";
 
-/** What runs in a pod, and how long it takes to come and go. */
-export interface Program {
-  /** By port; a pod without one runs and listens nowhere. */
-  readonly apps: Apps;
+/** What runs in a pod, and how long it takes to come and go; a pod without any of it runs and listens nowhere. */
+export interface Program extends PodPrograms {
   /** From creation until the container runs. Default 10 ms. */
   readonly startMs?: number | undefined;
   /** From then until the pod is Ready. Default 0. */
@@ -33,6 +30,7 @@ export interface NewPod {
   readonly labels: Labels;
   readonly spec: PodSpec;
   readonly generateName?: string;
+  readonly annotations?: Labels;
   readonly owner?: OwnerReference;
 }
 
@@ -43,6 +41,7 @@ const DEFAULT_STOP_MS = 50;
 interface Life {
   readonly uid: string;
   readonly host: PodHost;
+  readonly address: string | undefined;
   readonly program: Program;
   stage: PodStage;
   restarts: number;
@@ -60,6 +59,7 @@ export class Pods implements AsyncDisposable {
   readonly #lives = new Map<string, Life>();
   /** Hosts of deleted pods with connections that are not yet closed. */
   readonly #dying = new Set<PodHost>();
+  #addresses = 0;
 
   constructor(store: Store, timers: Timers, pulse: Pulse) {
     this.#store = store;
@@ -77,20 +77,26 @@ export class Pods implements AsyncDisposable {
 
   /** Stores the pod as Pending; it runs and becomes Ready by itself. */
   create(pod: NewPod, program: Program): Pod {
-    const { name, namespace, labels, spec, generateName, owner } = pod;
+    const { name, namespace, labels, spec, generateName, owner, annotations } = pod;
     const stage: PodStage = { kind: "creating" };
     const metadata = newMetadata(name, namespace, {
       labels,
+      ...(annotations === undefined ? {} : { annotations }),
       ...(generateName === undefined ? {} : { generateName }),
       ...(owner === undefined ? {} : { ownerReferences: [owner] }),
     });
-    const host = new PodHost({ name, namespace }, program.apps, () => {
-      if (host.sockets === 0) this.#dying.delete(host);
-      this.#pulse.touch();
+    const address = this.#newAddress();
+    const host = new PodHost({ name, namespace }, program, address, {
+      onChange: () => {
+        if (host.sockets === 0) this.#dying.delete(host);
+        this.#pulse.touch();
+      },
+      onExit: (status) => this.#become(life, { kind: "ended", status }),
     });
     const life: Life = {
       uid: metadata.uid,
       host,
+      address,
       program,
       stage,
       restarts: 0,
@@ -98,7 +104,7 @@ export class Pods implements AsyncDisposable {
       ending: undefined,
     };
     this.#lives.set(keyOf(namespace, name), life);
-    const status = podStatus(spec, stage, 0, undefined);
+    const status = podStatus(spec, stage, { restarts: 0, before: undefined, address });
     const stored = this.#store.put<Pod>({ apiVersion: "v1", kind: "Pod", metadata, spec, status });
     this.#start(life);
     return stored;
@@ -133,6 +139,7 @@ export class Pods implements AsyncDisposable {
         },
       });
     }
+    life.host.terminate();
     life.ending?.[Symbol.dispose]();
     life.ending = this.#timers.after(graceMs, () => this.#bury(life));
   }
@@ -194,6 +201,13 @@ export class Pods implements AsyncDisposable {
     return { pod, life };
   }
 
+  /** On Linux all of 127.0.0.0/8 is this machine's; elsewhere pods have no address that anything could reach. */
+  #newAddress(): string | undefined {
+    if (process.platform !== "linux") return undefined;
+    const index = ++this.#addresses;
+    return `127.77.${(index >> 8) & 0xff}.${index & 0xff}`;
+  }
+
   #start(life: Life): void {
     const { startMs = DEFAULT_START_MS } = life.program;
     life.starting?.[Symbol.dispose]();
@@ -201,6 +215,10 @@ export class Pods implements AsyncDisposable {
   }
 
   async #run(life: Life): Promise<void> {
+    if (life.program.pull !== undefined) {
+      this.#become(life, { kind: "waiting", reason: "ErrImagePull", message: life.program.pull });
+      return;
+    }
     try {
       await life.host.listen();
     } catch (error) {
@@ -219,7 +237,8 @@ export class Pods implements AsyncDisposable {
     const pod = this.#store.get("Pod", namespace, name);
     if (pod === undefined || pod.metadata.uid !== life.uid) return; // deleted meanwhile
     life.stage = stage;
-    const status = podStatus(pod.spec, stage, life.restarts, pod.status);
+    const { restarts, address } = life;
+    const status = podStatus(pod.spec, stage, { restarts, before: pod.status, address });
     this.#store.put<Pod>({ ...pod, status });
   }
 

@@ -6,9 +6,18 @@ export type PodStage =
   | { readonly kind: "creating" }
   | { readonly kind: "running"; readonly readiness: "ready" | "unready"; readonly startedAt: string }
   /** Not running, and the kubelet says why: `CrashLoopBackOff`, `ImagePullBackOff`. */
-  | { readonly kind: "waiting"; readonly reason: string; readonly message: string | undefined };
+  | { readonly kind: "waiting"; readonly reason: string; readonly message: string | undefined }
+  /** Its container has ended and is not started again. */
+  | { readonly kind: "ended"; readonly status: number };
 
-/** The pod's only address; the sandbox has no pod network. */
+/** What else of a pod's life its status shows. */
+export interface PodFacts {
+  readonly restarts: number;
+  readonly before: PodStatus | undefined;
+  readonly address: string | undefined;
+}
+
+/** Of a pod that has no address of its own. */
 const POD_IP = "10.244.0.10";
 const HOST_IP = "198.51.100.10";
 
@@ -16,8 +25,7 @@ const HOST_IP = "198.51.100.10";
 export function podStatus(
   spec: PodSpec,
   stage: PodStage,
-  restartCount: number,
-  before: PodStatus | undefined,
+  { restarts, before, address }: PodFacts,
 ): PodStatus {
   const ready = stage.kind === "running" && stage.readiness === "ready";
   const created = stage.kind !== "creating";
@@ -40,7 +48,7 @@ export function podStatus(
       condition("PodScheduled", true),
     ],
     hostIP: HOST_IP,
-    ...(created ? { podIP: POD_IP } : {}),
+    ...(created ? { podIP: address ?? POD_IP } : {}),
     startTime: before?.startTime ?? timestamp(),
     containerStatuses: spec.containers.map(({ name, image }) => ({
       name,
@@ -48,7 +56,7 @@ export function podStatus(
       imageID: "",
       ready,
       started: stage.kind === "running",
-      restartCount,
+      restartCount: restarts,
       state: containerState(stage),
       lastState: {},
     })),
@@ -57,6 +65,7 @@ export function podStatus(
 
 /** A pod whose container has run once is Running, even while the container waits to be started again. */
 function phaseOf(stage: PodStage, before: PodStatus | undefined): PodStatus["phase"] {
+  if (stage.kind === "ended") return stage.status === 0 ? "Succeeded" : "Failed";
   return stage.kind === "running" ? "Running" : (before?.phase ?? "Pending");
 }
 
@@ -66,6 +75,8 @@ function containerState(stage: PodStage): ContainerState {
       return { waiting: { reason: "ContainerCreating" } };
     case "running":
       return { running: { startedAt: stage.startedAt } };
+    case "ended":
+      return { terminated: { exitCode: stage.status, reason: stage.status === 0 ? "Completed" : "Error" } };
     case "waiting":
       return {
         waiting: { reason: stage.reason, ...(stage.message === undefined ? {} : { message: stage.message }) },

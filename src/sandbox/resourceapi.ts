@@ -4,6 +4,8 @@ import { send, type Answer } from "./answers.ts";
 import type { ApiCall } from "./apicall.ts";
 import type { Faults } from "./faults.ts";
 import type { KubeObject } from "./objects.ts";
+import type { NewPod, Program } from "./pods.ts";
+import { readPostedPod } from "./postedpod.ts";
 import { readJsonBody } from "./requestbody.ts";
 import { apiVersionOf, findResource, type Resource } from "./resources.ts";
 import { parseSelection } from "./selectors.ts";
@@ -13,6 +15,7 @@ import {
   expired,
   methodNotAllowed,
   noSuchResource,
+  notAdmitted,
   notFound,
   type Status,
 } from "./statuses.ts";
@@ -27,6 +30,8 @@ export interface ResourceApiSurroundings extends WatchSurroundings {
   readonly faults: Faults;
   /** Deletes an object as its controllers would have it. */
   remove(object: KubeObject, how: { readonly graceMs?: number; readonly force?: boolean }): void;
+  /** Runs a pod that was posted. */
+  run(pod: NewPod, program: Program): KubeObject;
   /** A watch was opened or closed. */
   onChange(): void;
 }
@@ -41,7 +46,7 @@ const DeleteOptions = z.object({
 
 const ContinueToken = z.object({ version: z.number(), after: z.string() });
 
-/** Lists, reads, watches and deletes objects for those who may. */
+/** Lists, reads, watches and deletes objects, and makes pods, for those who may. */
 export class ResourceApi {
   readonly #around: ResourceApiSurroundings;
   readonly #watches = new Set<Watch>();
@@ -88,6 +93,8 @@ export class ResourceApi {
         send(response, this.#delete(resource, call, await readJsonBody(request)));
         return;
       case "create":
+        send(response, this.#create(resource, call, await readJsonBody(request)));
+        return;
       case "update":
       case "patch":
       case "deletecollection":
@@ -169,6 +176,16 @@ export class ResourceApi {
       this.#around.onChange();
     });
     if (missed === undefined) watch.expire();
+  }
+
+  #create(resource: Resource, call: ApiCall, body: unknown): Answer {
+    if (resource.kind !== "Pod" || call.namespace === undefined) return refuse(methodNotAllowed());
+    const posted = readPostedPod(body, call.namespace);
+    if (posted === undefined) return refuse(badRequest("cannot read the Pod"));
+    const { admission, pull } = this.#around.faults;
+    if (admission !== undefined) return refuse(notAdmitted(call, posted.pod.name, admission));
+    const program = pull === undefined ? posted.program : { ...posted.program, pull };
+    return { status: 201, body: this.#around.run(posted.pod, program) };
   }
 
   #delete(resource: Resource, call: ApiCall, body: unknown): Answer {

@@ -107,6 +107,10 @@ export class Sandbox implements AsyncDisposable {
       faults,
       bookmarkMs: options.bookmarkMs ?? 60_000,
       remove: (object, how) => cluster.remove(object, how),
+      run: (pod, program) => {
+        cluster.createNamespace(pod.namespace);
+        return pods.create(pod, program);
+      },
       reset: ({ socket }) => socket && door.reset(socket),
       onChange: touch,
     });

@@ -63,6 +63,11 @@ export function forbidden(user: string, call: ApiCall): Status {
   return failure(403, "Forbidden", message, details);
 }
 
+/** 403: nobody's rights stand against it, but a quota, a standard or a policy. */
+export function notAdmitted({ resource }: ApiCall, name: string, why: string): Status {
+  return failure(403, "Forbidden", `${resource} "${name}" is forbidden: ${why}`, { name, kind: resource });
+}
+
 /** 403 of a port-forward by GET without the right to create; the API server gives no reason. */
 export function forbiddenUpgrade({ resource, name }: ApiCall): Status {
   return failure(403, "Forbidden", `${resource} "${name}" is forbidden: `, { name, kind: resource });
