@@ -3,9 +3,13 @@
  * own process; `kfwd up -d` starts this file as a process that outlives the shell.
  */
 import { setFlagsFromString } from "node:v8";
+import { createHash } from "node:crypto";
+import { hostname } from "node:os";
 import * as z from "zod/mini";
 import { KfwdError } from "./errors.ts";
 import { KubeCluster } from "./runtime/cluster/cluster.ts";
+import { KubeRelays } from "./runtime/cluster/relays.ts";
+import { RELAY_PROGRAM } from "./relayprogram.ts";
 import { KubeApi } from "./runtime/cluster/kubeapi.ts";
 import { realClock } from "./runtime/clock.ts";
 import type { Terminal } from "./runtime/deps.ts";
@@ -21,7 +25,6 @@ import { localNet } from "./runtime/net/listener.ts";
 import type { Supervised, SuperviseOutcome, SuperviseRequest } from "./runtime/supervised.ts";
 import { Supervisor } from "./runtime/supervisor.ts";
 import { localUdp } from "./runtime/net/udplistener.ts";
-import { noRelays } from "./runtime/norelays.ts";
 import { watchForWake } from "./runtime/wake.ts";
 import { VERSION } from "./version.ts";
 
@@ -53,9 +56,17 @@ export async function supervise(
   const knownOwner = portHolder(request.runtimeFolder, uid);
   const net = localNet({ clock, knownOwner });
   const udp = localUdp({ clock, log, knownOwner });
+  const relays = new KubeRelays({
+    ...world,
+    api,
+    cluster,
+    program: RELAY_PROGRAM,
+    owner: { project: request.project, projectId: request.id, user: userHash(uid, facts.home) },
+    onRecords: () => {},
+  });
   const startedAt = new Date().toISOString();
   const supervisor = new Supervisor(
-    { ...world, cluster, relays: noRelays(), net, udp },
+    { ...world, cluster, relays, net, udp },
     { pid: process.pid, mode, version: VERSION, startedAt, log: log.path },
   );
   const { project, config } = request;
@@ -132,6 +143,11 @@ async function keep(
       log[Symbol.dispose]();
     },
   };
+}
+
+/** Tells the relays of one user apart from those of another, and nothing else. */
+function userHash(uid: number | undefined, home: string): string {
+  return createHash("sha256").update(`${hostname()} ${uid} ${home}`).digest("hex").slice(0, 16);
 }
 
 // --- as a process of its own ------------------------------------------------------------------------------------

@@ -150,6 +150,8 @@ export interface Relays extends AsyncDisposable {
    * forwards of the project share it. `events` are called after `relay` returned.
    */
   relay(place: Place, spec: RelaySpec, events: RelayEvents): Relay;
+  /** The machine slept, so nothing that stood before is believed any more. */
+  wake(): void;
 }
 
 /** How a {@link Relay} fares. */

@@ -94,6 +94,7 @@ export class Supervisor implements ServedControl {
   /** The machine woke up: every wait ends, and what may have died in its sleep is tried. */
   wake(): void {
     this.#deps.cluster.wake();
+    this.#deps.relays.wake();
     for (const forward of this.#forwards.values()) forward.wake();
   }
 

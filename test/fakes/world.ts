@@ -221,6 +221,8 @@ export class FakeConnection implements Connection {
 /** Relay pods that run, wait and die when the test says so. */
 export class FakeRelays implements Relays {
   readonly relays: FakeRelay[] = [];
+  /** How often {@link wake} was called. */
+  woken = 0;
 
   relay(place: Place, spec: RelaySpec, events: RelayEvents): Relay {
     const relay = new FakeRelay(place, spec, events);
@@ -233,6 +235,10 @@ export class FakeRelays implements Relays {
     const relay = this.relays.at(-1);
     if (!relay) throw new Error("no relay was asked for");
     return relay;
+  }
+
+  wake(): void {
+    this.woken++;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}
