@@ -68,6 +68,16 @@ describe("acquire", () => {
     expect(readdirSync(files.folder).sort()).toEqual(["lock", "notes.txt"]);
   });
 
+  test("takes over what the dead owner says of its relay pods, in its own lock from the first moment", async () => {
+    const files = projectIn(tempFolder());
+    mkdirSync(files.folder, { mode: 0o700 });
+    const relay = { kubeconfig: null, context: "kt", namespace: "shop", pod: "kfwd-relay-x", uid: "u-1" };
+    writeFileSync(files.lock, encodeLock(recordOf({ ...longGone, relays: [relay] })));
+    const acquired = await acquire(realDeps, files, recordOf(), never);
+    expect(acquired).toMatchObject({ kind: "owned", left: [relay], lock: { record: { relays: [relay] } } });
+    expect(readLock(files.lock, uid)).toMatchObject({ value: { relays: [relay] } });
+  });
+
   test("leaves the temporary file of a process that lives", async () => {
     const { files } = abandoned();
     const name = `t.${process.ppid}.0a1b2c3d`;

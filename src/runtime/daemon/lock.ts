@@ -1,5 +1,5 @@
 /** Takes a project's lock: one owner at any time, however many try, whoever is killed at whatever step. */
-import { encodeLock, type LockRecord } from "../wire/lockrecord.ts";
+import { encodeLock, type LockedRelay, type LockRecord } from "../wire/lockrecord.ts";
 import { KfwdError } from "../../errors.ts";
 import { inspect, type LockDeps, type LockState } from "./inspect.ts";
 import { OwnedLock } from "./ownedlock.ts";
@@ -20,9 +20,9 @@ const ROUND_MAX_MS = 50;
 /** The owner whom {@link acquire} found: everything but a free or a dead lock. */
 export type Holder = Exclude<LockState, { readonly kind: "none" | "dead" }>;
 
-/** `held`: nothing was changed, and nobody was signalled. */
+/** `held`: nothing was changed, and nobody was signalled. `left`: relay pods that dead owners may have left. */
 export type Acquired =
-  | { readonly kind: "owned"; readonly lock: OwnedLock }
+  | { readonly kind: "owned"; readonly lock: OwnedLock; readonly left: readonly LockedRelay[] }
   | { readonly kind: "held"; readonly holder: Holder };
 
 /**
@@ -37,17 +37,21 @@ export async function acquire(
   record: LockRecord,
   signal: AbortSignal,
 ): Promise<Acquired> {
-  const bytes = encodeLock(record);
+  const left: LockedRelay[] = [];
   const deadlineMs = deps.clock.now() + ACQUIRE_MS;
   for (let round = 1; round <= ROUNDS_MAX && deps.clock.now() <= deadlineMs; round++) {
     const state = await inspect(deps, files, signal);
     switch (state.kind) {
-      case "none":
+      case "none": {
         makePrivateFolder(files.folder, deps.uid);
-        if (publishNew(files.lock, bytes) !== "published") break;
+        // They stay written down until somebody has deleted them.
+        const own = { ...record, relays: left };
+        if (publishNew(files.lock, encodeLock(own)) !== "published") break;
         await sweepAsOwner(deps, files, record.socket);
-        return { kind: "owned", lock: new OwnedLock(deps, files, record) };
+        return { kind: "owned", lock: new OwnedLock(deps, files, own), left };
+      }
       case "dead":
+        left.push(...state.record.relays.filter(({ uid }) => left.every((known) => known.uid !== uid)));
         if (reap(deps, files, state.record.instance) === "done") continue;
         break;
       case "alive":

@@ -10,7 +10,9 @@ import { publishNew, removeEmptyFolder, removeFile, replaceFile } from "./publis
 import { readLock } from "./readlock.ts";
 
 /** What may change while one process has the lock. */
-export type LockPatch = Partial<Pick<LockRecord, "project" | "config" | "state" | "forwards" | "lastWords">>;
+export type LockPatch = Partial<
+  Pick<LockRecord, "project" | "config" | "state" | "forwards" | "relays" | "lastWords">
+>;
 
 /**
  * How the lock fares.

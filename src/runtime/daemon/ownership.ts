@@ -2,10 +2,10 @@
 import { dirname } from "node:path";
 import type { Log, ServedControl } from "../deps.ts";
 import { PROTOCOL } from "../wire/control.ts";
-import type { LockRecord } from "../wire/lockrecord.ts";
+import type { LockedRelay, LockRecord } from "../wire/lockrecord.ts";
 import { ControlServer } from "./controlserver.ts";
 import { inspect, type LockDeps } from "./inspect.ts";
-import { acquire, type Holder } from "./lock.ts";
+import { acquire, type Acquired, type Holder } from "./lock.ts";
 import type { LockPatch, OwnedLock } from "./ownedlock.ts";
 import type { PlaceFacts } from "./place.ts";
 import { newSocketPath, type ProjectFiles } from "./projectfiles.ts";
@@ -55,7 +55,7 @@ export async function claimProject(
     const record = newRecord(deps, request, instance, server.path);
     const acquired = await acquire(deps, files, record, signal);
     if (acquired.kind === "owned")
-      return { kind: "owned", ownership: new Ownership(deps, files, acquired.lock, server) };
+      return { kind: "owned", ownership: new Ownership(deps, files, acquired, server) };
     await leave(server, files);
     return { kind: "held", holder: acquired.holder };
   } catch (thrown) {
@@ -83,6 +83,7 @@ function newRecord(deps: LockDeps, request: ClaimRequest, instance: string, sock
     socket,
     state: "starting",
     forwards: [],
+    relays: [],
     lastWords: null,
   };
 }
@@ -95,10 +96,19 @@ export class Ownership implements AsyncDisposable {
   readonly #server: ControlServer;
   #lastHealth = "held/held";
 
-  constructor(deps: OwnershipDeps, files: ProjectFiles, lock: OwnedLock, server: ControlServer) {
+  /** Relay pods that dead owners of the project may have left. */
+  readonly leftRelays: readonly LockedRelay[];
+
+  constructor(
+    deps: OwnershipDeps,
+    files: ProjectFiles,
+    acquired: Extract<Acquired, { readonly kind: "owned" }>,
+    server: ControlServer,
+  ) {
     this.#deps = deps;
     this.#files = files;
-    this.#lock = lock;
+    this.#lock = acquired.lock;
+    this.leftRelays = acquired.left;
     this.#server = server;
   }
 

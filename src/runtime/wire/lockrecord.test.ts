@@ -21,6 +21,17 @@ describe("a lock", () => {
     expect(decodeLock(encodeLock(record))).toEqual({ kind: "value", value: record });
   });
 
+  test("names relay pods, and one of an older version none", () => {
+    const relay = { kubeconfig: null, context: "kt", namespace: "shop", pod: "kfwd-relay-x", uid: "u-1" };
+    expect(decodeLock(encodeLock(recordOf({ relays: [relay] })))).toMatchObject({
+      value: { relays: [relay] },
+    });
+    expect(decodeLock(Buffer.from(without("relays")))).toMatchObject({
+      kind: "value",
+      value: { relays: [] },
+    });
+  });
+
   test("of a container's main process is one", () => {
     expect(decodeLock(encodeLock(recordOf({ pid: 1 })))).toMatchObject({ kind: "value", value: { pid: 1 } });
   });

@@ -42,6 +42,22 @@ export interface LockedForward {
 }
 
 /**
+ * A relay pod of the owner's. Whoever finds the lock of a dead owner deletes that pod: the one of this UID and no other,
+ * whatever its labels say.
+ */
+export interface LockedRelay {
+  /** Absolute path; null for `$KUBECONFIG` and `~/.kube/config`. */
+  readonly kubeconfig: string | null;
+  readonly context: string;
+  readonly namespace: string;
+  readonly pod: string;
+  readonly uid: string;
+}
+
+/** More than one a namespace and context are only there while one is replaced. */
+const RELAYS_MAX = 100;
+
+/**
  * The lock's content. Holds no secret but `instance`, which is worth the same as the file. A field that a later
  * version adds must be optional to read, or a supervisor could not be found any more after an upgrade.
  */
@@ -66,6 +82,7 @@ export interface LockRecord extends ProcessIdentity {
   readonly mode: "foreground" | "detached";
   readonly state: "starting" | "ready" | "stopping";
   readonly forwards: readonly LockedForward[];
+  readonly relays: readonly LockedRelay[];
   /** Why it ended, when it could still tell before it crashed. */
   readonly lastWords: string | null;
 }
@@ -117,6 +134,12 @@ const lockRecord = agree<LockRecord>()(
         port: z.int().check(z.gte(0), z.lte(65_535)),
       }),
     ),
+    relays: z._default(
+      z.array(
+        z.object({ kubeconfig: z.nullable(text), context: name, namespace: name, pod: name, uid: name }),
+      ),
+      [],
+    ),
     lastWords: z.nullable(text),
   }),
 );
@@ -143,6 +166,7 @@ export function encodeLock(record: LockRecord): Buffer {
   const shown = {
     ...record,
     project: record.project.slice(0, NAME_MAX),
+    relays: record.relays.slice(-RELAYS_MAX),
     lastWords: record.lastWords?.slice(0, TEXT_MAX) ?? null,
   };
   let bytes = encode(shown);
