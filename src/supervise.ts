@@ -62,7 +62,6 @@ export async function supervise(
     cluster,
     program: RELAY_PROGRAM,
     owner: { project: request.project, projectId: request.id, user: userHash(uid, facts.home) },
-    onRecords: () => {},
   });
   const startedAt = new Date().toISOString();
   const supervisor = new Supervisor(
@@ -82,7 +81,10 @@ export async function supervise(
       signal,
     );
     if (claimed.kind === "owned") {
-      return { kind: "running", supervised: await keep(supervisor, claimed.ownership, cluster, log) };
+      return {
+        kind: "running",
+        supervised: await keep({ supervisor, cluster, relays, log }, claimed.ownership),
+      };
     }
     await cluster[Symbol.asyncDispose]();
     return claimed;
@@ -98,13 +100,22 @@ function ownTerminal(): Terminal | undefined {
   return { say: (text) => void process.stderr.write(text) };
 }
 
-async function keep(
-  supervisor: Supervisor,
-  ownership: Ownership,
-  cluster: KubeCluster,
-  log: FileLog,
-): Promise<Supervised> {
+/** What runs while the project is ours. */
+interface Parts {
+  readonly supervisor: Supervisor;
+  readonly cluster: KubeCluster;
+  readonly relays: KubeRelays;
+  readonly log: FileLog;
+}
+
+async function keep({ supervisor, cluster, relays, log }: Parts, ownership: Ownership): Promise<Supervised> {
   const clock = realClock;
+  void relays.sweep(ownership.leftRelays);
+  relays.keepRecords((records) => {
+    ownership
+      .update({ relays: records })
+      .catch((thrown: unknown) => log.warn("lock.update", { error: KfwdError.from(thrown).message }));
+  });
   const stop = new AbortController();
   const record = await keepRecord({ clock, log }, supervisor, (update) => ownership.update(update));
   let tellLost: (why: string) => void = () => {};
@@ -137,6 +148,7 @@ async function keep(
       wake[Symbol.dispose]();
       await record[Symbol.asyncDispose]();
       await supervisor.stop({ names: null, drainMs: 0 });
+      await relays[Symbol.asyncDispose](); // before the lock, which names their pods
       await ownership[Symbol.asyncDispose]();
       await cluster[Symbol.asyncDispose]();
       log.info("ended");

@@ -52,8 +52,8 @@ async function use(user: string): Promise<void> {
     cluster,
     program: await program,
     owner: { project: "My shop", projectId: "00ff", user: "abcd" },
-    onRecords: (all) => (records = all),
   });
+  relays.keepRecords((all) => (records = all));
   place = api.pin({ kubeconfig, context: undefined, namespace: "shop" });
 }
 

@@ -26,8 +26,6 @@ export interface KubeRelaysDeps {
   /** What the pods run. */
   readonly program: string;
   readonly owner: Omit<RelayOwner, "run">;
-  /** All there are, after each change. */
-  onRecords(records: readonly RelayRecord[]): void;
 }
 
 /** How long leftovers of a dead supervisor are asked to go. */
@@ -40,6 +38,7 @@ export class KubeRelays implements Relays {
   readonly #hubs = new Map<string, RelayHub>();
   readonly #records = new Map<RelayHub, readonly RelayRecord[]>();
   #leftovers: readonly RelayRecord[] = [];
+  #write: (records: readonly RelayRecord[]) => void = () => {};
   readonly #closing = new Set<PromiseLike<void>>();
 
   constructor(deps: KubeRelaysDeps) {
@@ -70,10 +69,18 @@ export class KubeRelays implements Relays {
     for (const hub of this.#hubs.values()) hub.wake();
   }
 
-  /** Deletes what a supervisor that died has left; those that cannot be deleted end by themselves. */
+  /** Calls `write` with all there are, after each change. */
+  keepRecords(write: (records: readonly RelayRecord[]) => void): void {
+    this.#write = write;
+    this.#tellRecords();
+  }
+
+  /**
+   * Deletes what a supervisor that died has left; those that cannot be deleted end by themselves. They are among the
+   * records from the call on, until they were dealt with.
+   */
   async sweep(leftovers: readonly RelayRecord[]): Promise<void> {
     this.#leftovers = leftovers;
-    this.#tellRecords();
     for (const one of leftovers) {
       await this.#remove(one);
       this.#leftovers = this.#leftovers.filter((other) => other !== one);
@@ -132,6 +139,6 @@ export class KubeRelays implements Relays {
   }
 
   #tellRecords(): void {
-    this.#deps.onRecords([...this.#leftovers, ...[...this.#records.values()].flat()]);
+    this.#write([...this.#leftovers, ...[...this.#records.values()].flat()]);
   }
 }
