@@ -57,6 +57,7 @@ export function loadRequest(world: World, flags: ClusterFlags): LoadRequest {
     profiles: flags.profile ?? listOf(world.env["KFWD_PROFILES"], ","),
     envFiles: flags.envFile ?? [],
     localFile: isLocalRead ? "read" : "ignore",
+    allowContexts: flags.allowContext ?? [],
     overrides: {
       ...(context !== undefined && { context }),
       ...(namespace !== undefined && { namespace }),

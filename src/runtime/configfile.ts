@@ -10,7 +10,7 @@ import { NotAFile, readRegularFile, statIfThere } from "../readfile.ts";
 const CONFIG_NAMES = ["forwards.yaml", "forwards.yml", "kfwd.yaml", "kfwd.yml"] as const;
 
 /** More than a file may have: the parser refuses it by its length, without reading on. */
-const READ_MAX_BYTES = 512 * 1024;
+export const READ_MAX_BYTES = 512 * 1024;
 
 /** Where a search starts and ends. */
 export interface Search {
@@ -35,11 +35,22 @@ export function findConfig(search: Search, named: string | undefined): string {
 
 /** The working folder and its parents, up to the home folder or the root. */
 export function foldersUpwards({ cwd, home }: Search): readonly string[] {
-  const folders: string[] = [];
-  for (let folder = resolve(cwd); ; folder = dirname(folder)) {
-    folders.push(folder);
-    if (folder === home || folder === dirname(folder)) return folders;
-  }
+  const folders = foldersAbove(resolve(cwd));
+  const last = folders.indexOf(home);
+  return last === -1 ? folders : folders.slice(0, last + 1);
+}
+
+/** A folder and all its parents, the folder first. */
+export function foldersAbove(folder: string): readonly string[] {
+  const folders = [folder];
+  for (let at = folder; at !== dirname(at); at = dirname(at)) folders.push(dirname(at));
+  return folders;
+}
+
+/** A path as messages show it: relative to the working folder if it is below. */
+export function shownPath(path: string, cwd: string): string {
+  const fromCwd = relative(cwd, path);
+  return fromCwd === "" || fromCwd.startsWith("..") ? path : fromCwd;
 }
 
 /** A file as it was read. */
@@ -59,9 +70,13 @@ export interface ConfigText {
 export function readConfig(path: string, cwd: string): ConfigText {
   const bytes = readBytes(path);
   const real = realpathSync.native(path);
-  const fromCwd = relative(cwd, path);
-  const shownAs = fromCwd === "" || fromCwd.startsWith("..") ? path : fromCwd;
-  return { path: real, shownAs, folder: dirname(real), text: bytes.toString("utf8"), sha256: sha256(bytes) };
+  return {
+    path: real,
+    shownAs: shownPath(path, cwd),
+    folder: dirname(real),
+    text: bytes.toString("utf8"),
+    sha256: sha256(bytes),
+  };
 }
 
 /** SHA-256 of the file's bytes in hex; undefined when it cannot be read. */

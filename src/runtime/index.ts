@@ -2,19 +2,8 @@
  * The facade: all that commands know of the runtime. It loads neither Kubernetes nor sockets of forwards; the
  * supervisor's program is loaded through `loadSupervisor` when one has to run in this process.
  */
-import { resolve } from "node:path";
-import { KfwdError } from "../errors.ts";
-import type { Overrides } from "../schema/merge.ts";
-import { parseForwards, type ParseResult } from "../schema/parse.ts";
 import type { ForwardSpec } from "../schema/spec.ts";
-import {
-  configFromText,
-  findConfig,
-  hashOfFile,
-  projectNameOf,
-  readConfig,
-  type ConfigText,
-} from "./configfile.ts";
+import { hashOfFile, type ConfigText } from "./configfile.ts";
 import { ownIdentity } from "./daemon/identity.ts";
 import { connectControl, type ControlClient } from "./daemon/controlclient.ts";
 import { lockTrouble, type LockDeps, type LockState } from "./daemon/inspect.ts";
@@ -22,6 +11,7 @@ import type { PlaceFacts } from "./daemon/place.ts";
 import { terminate, type Terminated, type TerminateOptions } from "./daemon/terminate.ts";
 import type { StatusReport } from "./core/status.ts";
 import type { Clock } from "./deps.ts";
+import { loadProject, type LoadedConfig, type LoadRequest } from "./projectload.ts";
 import {
   findProject,
   lookAt,
@@ -42,6 +32,7 @@ export { deathText, supervisorDied } from "./daemon/death.ts";
 export type { Clock } from "./deps.ts";
 export type { LockState } from "./daemon/inspect.ts";
 export type { LockRecord } from "./wire/lockrecord.ts";
+export type { LoadedConfig, LoadRequest } from "./projectload.ts";
 export type { Project } from "./projects.ts";
 export type { Session, SessionEnd } from "./session.ts";
 
@@ -58,32 +49,6 @@ export interface RuntimeWorld {
   /** Absolute path of what Node is to run as a detached supervisor. */
   readonly supervisorScript: string;
   readonly loadSupervisor: () => Promise<SupervisorProgram>;
-}
-
-/** Which files to read, and what of them is meant. */
-export interface LoadRequest {
-  /** `-f` in their order, `-` for standard input; empty: the project's file is searched for. */
-  readonly files: readonly string[];
-  /** `-e`; undefined: the file's `defaultEnvironment`. */
-  readonly environment?: string | undefined;
-  /** `--profile`. */
-  readonly profiles?: readonly string[];
-  /** Forwards that were named: their profiles do not matter. */
-  readonly names?: readonly string[];
-  /** `--env-file` in their order; empty: `.env` beside each file. */
-  readonly envFiles?: readonly string[];
-  /** Whether `forwards.local.yaml` beside the file is read if it is there. */
-  readonly localFile?: "read" | "ignore";
-  readonly overrides: Overrides;
-}
-
-/** The project's files, and what they say or what is wrong with them. */
-export interface LoadedConfig {
-  /** The project's own file, which the others add to. */
-  readonly config: ConfigText;
-  readonly parsed: ParseResult;
-  /** The project's name unless `-p` says another: the file's `name:`, else its folder's. */
-  readonly ownName: string;
 }
 
 /** Everything `up` needs to make a file true. */
@@ -113,24 +78,11 @@ export class Runtime {
     this.#world = world;
   }
 
-  /** Reads and checks the files. @throws KfwdError `CONFIG_NOT_FOUND`, `CONFIG_UNREADABLE`. */
-  async load({ files: [file, second], overrides }: LoadRequest): Promise<LoadedConfig> {
-    if (second !== undefined) {
-      throw new KfwdError("USAGE", "-f was given twice: several files are not in this version yet");
-    }
-    const { kubeconfig } = overrides; // as the user wrote it, relative to the working folder
-    const { cwd, facts } = this.#world;
-    const config =
-      file === "-"
-        ? configFromText(await this.#world.readStdin(), cwd)
-        : readConfig(findConfig({ cwd, home: facts.home }, file), cwd);
-    const identity = { name: config.shownAs, folder: config.folder, home: facts.home };
-    const parsed = parseForwards(config.text, identity, {
-      ...overrides,
-      ...(kubeconfig && { kubeconfig: resolve(cwd, kubeconfig) }),
-    });
-    const named = parsed.kind === "valid" ? parsed.project.name : undefined;
-    return { config, parsed, ownName: named ?? projectNameOf(config.folder) };
+  /** Reads and checks the files. @throws as {@link loadProject}. */
+  load(request: LoadRequest): Promise<LoadedConfig> {
+    const { cwd, version, readStdin, facts } = this.#world;
+    const { home, env, platform } = facts;
+    return loadProject({ cwd, version, readStdin, home, env, platform }, request);
   }
 
   /** Makes the file true, by the supervisor that runs or a new one. @throws as {@link openSession}. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { AddressClaims, isLoopback, readBind } from "./address.ts";
+import { AddressClaims, isLinkLocal, isLoopback, readBind } from "./address.ts";
 import type { Problem } from "./problem.ts";
 
 function bind(value: unknown): readonly string[] | string {
@@ -49,19 +49,20 @@ describe("bind", () => {
     ["fe80::1%eth0"],
     ["domain.invalid"],
     ["Localhost"],
-    ["all"],
+    ["All"],
+    ["*"],
     [""],
     [80],
     [null],
     [{}],
   ])("refuses %j", (address) => {
-    expect(bind(address)).toMatch(/^bind must be "localhost" or an IP address, got /);
+    expect(bind(address)).toMatch(/^bind must be "localhost", "all", "docker" or an IP address, got /);
   });
 
   test("takes a list, and says which item is wrong", () => {
     expect(bind(["127.0.0.1", "::1", "192.168.0.7"])).toEqual(["127.0.0.1", "::1", "192.168.0.7"]);
     expect(bind(["127.0.0.1", "x", 5])).toBe(
-      '1 bind must be "localhost" or an IP address, got "x"; 2 bind must be "localhost" or an IP address, got 5',
+      '1 bind must be "localhost", "all", "docker" or an IP address, got "x"; 2 bind must be "localhost", "all", "docker" or an IP address, got 5',
     );
     expect(bind([])).toBe("bind must name at least one address");
   });
@@ -84,6 +85,28 @@ describe("bind", () => {
       expect(bind(addresses)).toEqual(addresses);
     },
   );
+});
+
+test("all means every address of both families, and leaves room for no other", () => {
+  expect(bind("all")).toEqual(["0.0.0.0", "::"]);
+  expect(bind(["127.0.0.1", "all"])).toBe('1 bind has both "127.0.0.1" and "all", which overlap');
+});
+
+test("docker stays a word, since it is not known here what it stands for", () => {
+  expect(bind(["localhost", "docker"])).toEqual(["localhost", "docker"]);
+  expect(isLoopback("docker")).toBe(false);
+});
+
+test.each([
+  ["169.254.169.254", true],
+  ["::ffff:169.254.169.254", true],
+  ["fe80::1", true],
+  ["febf::1", true],
+  ["fec0::1", false],
+  ["169.255.0.1", false],
+  ["10.0.0.1", false],
+])("%s is link-local: %s", (address, expected) => {
+  expect(isLinkLocal(address)).toBe(expected);
 });
 
 test.each([

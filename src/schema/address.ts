@@ -10,7 +10,16 @@ const ANY: Readonly<Record<string, Canonical>> = { "4:": "4:0.0.0.0", "6:": "6:0
 const LOCALHOST: readonly Canonical[] = ["4:127.0.0.1", "6:0:0:0:0:0:0:0:1"];
 const IPV6_GROUPS = 8;
 
-/** `localhost`, an IP address, or a list of them of which no two overlap. */
+/** All addresses of the machine, of both families. */
+const EVERYWHERE = ["0.0.0.0", "::"] as const;
+
+/** Stands for the address at which containers of Docker reach this machine. */
+export const DOCKER = "docker";
+
+/**
+ * `localhost`, `all`, `docker`, an IP address, or a list of them of which no two overlap. What `docker` stands for is
+ * not known here.
+ */
 export function readBind(value: unknown, fail: Fail): readonly string[] | undefined {
   const items: readonly unknown[] = Array.isArray(value) ? value : [value];
   if (items.length === 0) {
@@ -18,28 +27,50 @@ export function readBind(value: unknown, fail: Fail): readonly string[] | undefi
     return undefined;
   }
   const addresses: string[] = [];
+  let good = true;
   const claims = new AddressClaims<string>();
   for (const [index, item] of items.entries()) {
     const path = Array.isArray(value) ? [index] : [];
-    if (typeof item !== "string" || canonical(item).length === 0) {
-      const message = `bind must be "localhost" or an IP address, got ${shown(item)}`;
+    if (typeof item !== "string" || addressesOf(item).length === 0) {
+      const message = `bind must be "localhost", "all", "docker" or an IP address, got ${shown(item)}`;
       fail({ code: "BadAddress", message, path });
+      good = false;
       continue;
     }
-    const other = claims.claim(item, item);
-    if (other === undefined) addresses.push(item);
-    else
-      fail({
-        code: "BadAddress",
-        message: `bind has both ${quoted(other)} and ${quoted(item)}, which overlap`,
-        path,
-      });
+    for (const address of addressesOf(item)) {
+      const other = address === DOCKER ? undefined : claims.claim(address, item);
+      if (other === undefined) {
+        addresses.push(address);
+        continue;
+      }
+      const message = `bind has both ${quoted(other)} and ${quoted(item)}, which overlap`;
+      fail({ code: "BadAddress", message, path });
+      good = false;
+      break;
+    }
   }
-  return addresses.length === items.length ? addresses : undefined;
+  return good ? addresses : undefined;
+}
+
+/** What a word of `bind` stands for; empty when it means nothing. */
+function addressesOf(word: string): readonly string[] {
+  if (word === "all") return EVERYWHERE;
+  return word === DOCKER || canonical(word).length > 0 ? [word] : [];
+}
+
+/** An IP address in figures, for names that must not be one or must. */
+export function isIpAddress(text: string): boolean {
+  return text !== "localhost" && canonical(text).length > 0;
+}
+
+/** 169.254.0.0/16 and fe80::/10: where clouds hand out the credentials of a machine. */
+export function isLinkLocal(text: string): boolean {
+  return canonical(text).some((one) => one.startsWith("4:169.254.") || /^6:fe[89ab][0-9a-f]:/.test(one));
 }
 
 /** Whether only this machine can connect to it. */
 export function isLoopback(address: string): boolean {
+  if (address === DOCKER) return false;
   return canonical(address).every((one) => one.startsWith("4:127.") || one === LOCALHOST[1]);
 }
 

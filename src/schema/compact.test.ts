@@ -76,9 +76,19 @@ describe("the compact form", () => {
     ["an unknown kind", "1:foo/api:53", "foo", 'unknown kind "foo" in target'],
     ["a port for a target", "8080:53/udp", "53", 'unknown kind "53" in target'],
     ["no name", "1:svc/:80", "", `${NAME}, got ""`],
-    ["an unknown address", "hst:1:svc/api:80", "hst", 'bind must be "localhost" or an IP address, got "hst"'],
-    ["no address", ":1:svc/api:80", "", 'bind must be "localhost" or an IP address, got ""'],
-    ["a bad IPv6", "[::g]:1:svc/api:80", "::g", 'bind must be "localhost" or an IP address, got "::g"'],
+    [
+      "an unknown address",
+      "hst:1:svc/api:80",
+      "hst",
+      'bind must be "localhost", "all", "docker" or an IP address, got "hst"',
+    ],
+    ["no address", ":1:svc/api:80", "", 'bind must be "localhost", "all", "docker" or an IP address, got ""'],
+    [
+      "a bad IPv6",
+      "[::g]:1:svc/api:80",
+      "::g",
+      'bind must be "localhost", "all", "docker" or an IP address, got "::g"',
+    ],
     [
       "an open bracket",
       "[::1:1:svc/api:80",

@@ -1,6 +1,7 @@
 /** Checks a map of the file against its fields, and says what is wrong in our words at the exact place. */
 import type * as z from "zod/mini";
 import { CarriedProblem } from "./fields.ts";
+import type { Problem } from "./problem.ts";
 import { foreignKey } from "./foreign.ts";
 import { either, quoted, shown } from "../printable.ts";
 import type { Report } from "./report.ts";
@@ -19,6 +20,7 @@ export interface Fields<T> {
 export type Where =
   | { readonly kind: "top" }
   | { readonly kind: "defaults" }
+  | { readonly kind: "environment"; readonly name: string }
   | { readonly kind: "forward"; readonly name: string };
 
 /** The values of a map; undefined after reporting everything that is wrong with them. */
@@ -45,7 +47,7 @@ export function checkFields<S extends z.ZodMiniObject>(
 /** `forward "db": `, the start of a message about it. */
 export function prefixOf(where: Where): string {
   if (where.kind === "top") return "";
-  return where.kind === "defaults" ? "defaults: " : `forward ${quoted(where.name)}: `;
+  return where.kind === "defaults" ? "defaults: " : `${where.kind} ${quoted(where.name)}: `;
 }
 
 function reportUnknownKeys(
@@ -55,11 +57,10 @@ function reportUnknownKeys(
   where: Where,
   report: Report,
 ): void {
-  const place = { top: "", defaults: " in defaults", forward: ` in ${prefixOf(where).slice(0, -2)}` }[
-    where.kind
-  ];
+  const place = where.kind === "top" ? "" : ` in ${prefixOf(where).slice(0, -2)}`;
   for (const key of keys) {
-    const foreign = where.kind === "defaults" ? undefined : foreignKey(key, where.kind);
+    const isNamed = where.kind === "forward" || where.kind === "top";
+    const foreign = isNamed ? foreignKey(key, where.kind) : undefined;
     const hint = foreign ?? suggest(key, known) ?? `known keys: ${known.join(", ")}`;
     const span = map.entries.get(key)?.key ?? map.span;
     report.error({ code: "UnknownKey", message: `unknown key ${quoted(key)}${place}`, hint, span });
@@ -75,11 +76,28 @@ function reportIssue(issue: Issue, map: TreeMap, where: Where, report: Report): 
     report.error({ ...wordsFor(issue, at?.value, where), span: at ? spanOfValue(at) : map.span });
     return;
   }
-  const { code, message, hint, part, atKey } = carried.problem;
-  let span = at ? spanOfValue(at) : map.span;
+  reportAt(carried.problem, at, map.span, prefixOf(where), report);
+}
+
+/** Reports what the reader of an entry's value told, at the part of it that is meant. */
+export function reportProblem(problem: Problem, entry: TreeEntry, prefix: string, report: Report): void {
+  const { value } = entry;
+  const path = problem.path ?? [];
+  const below = path.length > 0 && value.kind !== "scalar" ? findBelow(value, path) : entry;
+  reportAt(problem, below ?? entry, entry.key, prefix, report);
+}
+
+function reportAt(
+  { code, message, hint, part, atKey }: Problem,
+  at: TreeEntry | undefined,
+  otherwise: Span,
+  prefix: string,
+  report: Report,
+): void {
+  let span = at ? spanOfValue(at) : otherwise;
   if (at && atKey) span = at.key;
   else if (at && part && at.value.kind === "scalar") span = spanOfPart(at.value, part);
-  report.error({ code, message: `${prefixOf(where)}${message}`, hint, span });
+  report.error({ code, message: `${prefix}${message}`, hint, span });
 }
 
 /** The words for what zod itself found; its own text is shown nowhere. */
@@ -100,8 +118,12 @@ function wordsFor(issue: Issue, value: Tree | undefined, where: Where) {
 
 /** The entry a path leads to; items of lists have no key and lend themselves as one. */
 function find(map: TreeMap, path: readonly PropertyKey[]): TreeEntry | undefined {
+  return findBelow(map, path);
+}
+
+function findBelow(top: Tree, path: readonly PropertyKey[]): TreeEntry | undefined {
   let found: TreeEntry | undefined;
-  let tree: Tree = map;
+  let tree = top;
   for (const step of path) {
     if (tree.kind === "map") found = tree.entries.get(String(step));
     else if (tree.kind === "list") {

@@ -272,7 +272,8 @@ hint: local: 8080`);
 
 describe("the top of the file", () => {
   const API_LINE = 'forwards: { api: "8080:svc/api:http" }';
-  const KNOWN = "known keys: version, name, context, namespace, kubeconfig, defaults, forwards";
+  const KNOWN =
+    "known keys: version, name, include, context, namespace, kubeconfig, defaults, ranges, forwards, environments, defaultEnvironment, relay, protect, lint, requires";
 
   test.each([
     [
@@ -312,17 +313,17 @@ describe("the top of the file", () => {
     [
       "a target in the defaults",
       `defaults: { target: api }\n${API_LINE}`,
-      '1:13-19 UnknownKey: unknown key "target" in defaults | known keys: context, namespace, kubeconfig, bind, protocol, required',
+      '1:13-19 UnknownKey: unknown key "target" in defaults | known keys: context, namespace, kubeconfig, bind, protocol, required, via, whenUnavailable, hold, retry, probe, pick, followContext, labels, range, profiles, enabled, relay',
     ],
     [
       "a field of forwards in the defaults",
       `defaults: { localPort: 1 }\n${API_LINE}`,
-      '1:13-22 UnknownKey: unknown key "localPort" in defaults | known keys: context, namespace, kubeconfig, bind, protocol, required',
+      '1:13-22 UnknownKey: unknown key "localPort" in defaults | known keys: context, namespace, kubeconfig, bind, protocol, required, via, whenUnavailable, hold, retry, probe, pick, followContext, labels, range, profiles, enabled, relay',
     ],
     [
       "a bad default",
       `defaults: { bind: [x] }\n${API_LINE}`,
-      '1:20-21 BadAddress: defaults: bind must be "localhost" or an IP address, got "x"',
+      '1:20-21 BadAddress: defaults: bind must be "localhost", "all", "docker" or an IP address, got "x"',
     ],
     ["an unknown key", `image: 1\n${API_LINE}`, `1:1-6 UnknownKey: unknown key "image" | ${KNOWN}`],
     [
@@ -407,7 +408,7 @@ describe("a forward", () => {
     [
       "image: 1",
       'unknown key "image"',
-      "known keys: target, port, targetPort, local, bind, protocol, required, description, context, namespace, kubeconfig",
+      "known keys: target, port, targetPort, ports, local, bind, protocol, required, description, url, env, range, profiles, enabled, probe, retry, hold, whenUnavailable, pick, via, hosts, labels, context, namespace, kubeconfig, followContext, relay",
     ],
     ["prot: 1", 'unknown key "prot"', 'did you mean "port" or "protocol"?'],
     ["localPort: 1", 'unknown key "localPort"', 'the key is "local"'],
@@ -415,7 +416,6 @@ describe("a forward", () => {
     ["remote_port: 1", 'unknown key "remote_port"', 'the key is "targetPort"'],
     ["remotePort: 1", 'unknown key "remotePort"', 'the key is "targetPort"'],
     ["service: 1", 'unknown key "service"', 'write "target: svc/NAME"'],
-    ["ports: 1", 'unknown key "ports"', 'write one forward for each port, with "port" and "local"'],
     ["ns: 1", 'unknown key "ns"', 'the key is "namespace"'],
     ["selector: 1", 'unknown key "selector"', 'write "target: { selector: app=NAME }"'],
     ["name: 1", 'unknown key "name"', "the name of a forward is its key in the map"],
@@ -448,7 +448,7 @@ describe("a forward", () => {
     ],
     [
       "target: { kind: foo, name: x }",
-      'UnknownKind: forward "db": unknown kind "foo" in target | kinds: svc, deploy, sts, ds, rs, job, pod',
+      'UnknownKind: forward "db": unknown kind "foo" in target | kinds: svc, deploy, sts, ds, rs, job, pod, host',
       21,
       24,
     ],
@@ -471,10 +471,16 @@ describe("a forward", () => {
       33,
     ],
     [
-      "target: host/db.example.com",
-      'UnsupportedTarget: forward "db": host targets are not in this version yet',
-      13,
-      17,
+      "target: host/169.254.169.254",
+      'RefusedHost: forward "db": the host of a target cannot be "169.254.169.254": machines hand out their credentials there',
+      18,
+      33,
+    ],
+    [
+      "target: host/10.0.0",
+      'BadName: forward "db": the host of a target must be a name or an IP address, got "10.0.0" | target: host/db.example.com',
+      18,
+      24,
     ],
     ["port: 99999", 'BadPort: forward "db": port must be 1-65535 or the name of a port, got 99999', 11, 16],
     ["port: 8080.5", 'BadPort: forward "db": port must be 1-65535 or the name of a port, got 8080.5', 11, 17],
@@ -487,7 +493,12 @@ describe("a forward", () => {
     ["local: 99999", 'BadPort: forward "db": local must be 1-65535 or "auto", got 99999', 12, 17],
     ["local: 0", 'BadPort: forward "db": local must be 1-65535 or "auto", got 0 | local: auto', 12, 13],
     ["local: any", 'BadPort: forward "db": local must be 1-65535 or "auto", got "any"', 12, 15],
-    ["bind: all", 'BadAddress: forward "db": bind must be "localhost" or an IP address, got "all"', 11, 14],
+    [
+      "bind: any",
+      'BadAddress: forward "db": bind must be "localhost", "all", "docker" or an IP address, got "any"',
+      11,
+      14,
+    ],
     [
       "bind: [127.0.0.1, 127.0.0.1]",
       'BadAddress: forward "db": bind has both "127.0.0.1" and "127.0.0.1", which overlap',
@@ -695,7 +706,8 @@ test("what a file says is what its specs say", () => {
         const file = entries.map(
           ([name, fields], index) => [name, { ...fields, local: 20_000 + index }] as const,
         );
-        const { forwards } = project(JSON.stringify({ forwards: Object.fromEntries(file) }, null, 2));
+        const text = JSON.stringify({ forwards: Object.fromEntries(file) }, null, 2);
+        const { forwards } = project(text.replaceAll("$", "$$$$")); // a dollar is written twice
         const expected = file.map(([name, fields]) => ({
           name,
           protocol: "tcp",

@@ -1,14 +1,18 @@
-/** Text of forwards.yaml in, a project or diagnostics out. */
-import type { ProjectDetails } from "./details.ts";
+/** Files of a project in, a project or diagnostics out. */
+import { isLoopback } from "./address.ts";
+import type { Choice, Facts } from "./assemble.ts";
+import { compile, type Compiled, type ProjectFiles } from "./compile.ts";
+import type { EntryDetails, ProjectDetails, TrustDemand } from "./details.ts";
 import type { Diagnostic, Texts } from "./diagnostic.ts";
 import { PROJECT_NAME } from "./fields.ts";
-import { mergeFile, type Overrides } from "./merge.ts";
 import type { PathBase } from "./paths.ts";
-import { readRaw } from "./raw.ts";
+import { quoted } from "../printable.ts";
+import type { Overrides, PlacedSpec } from "./rawentry.ts";
 import { Report } from "./report.ts";
-import { makeSource } from "./source.ts";
-import type { ProjectSpec } from "./spec.ts";
-import { FILE_MAX_BYTES, isTooLarge, readYaml } from "./yaml.ts";
+import { makeSource, positionOf } from "./source.ts";
+import type { ProjectSpec, SourcePosition } from "./spec.ts";
+import { spanOfValue, type Tree, type TreeMap } from "./tree.ts";
+import { isTooLarge, readYaml } from "./yaml.ts";
 
 /** The file a text comes from. */
 export interface FileIdentity extends PathBase {
@@ -16,7 +20,7 @@ export interface FileIdentity extends PathBase {
   readonly name: string;
 }
 
-/** A project that may be used, or every reason why not; both in the order of the file, ten diagnostics at most. */
+/** A project that may be used, or every reason why not; both in the order of the files, ten diagnostics at most. */
 export type ParseResult =
   | {
       readonly kind: "valid";
@@ -38,54 +42,109 @@ export type ParseResult =
     };
 
 /**
- * Checks a whole file and fills in its defaults, of which `overrides` take the place. Never throws, whatever the text,
- * and needs under a second for it.
+ * Reads the files of a project. Never throws, whatever they hold, unless `include` does.
  */
-export function parseForwards(text: string, file: FileIdentity, overrides: Overrides = {}): ParseResult {
+export function parseProject(files: ProjectFiles, choice: Choice = {}, facts: Facts = {}): ParseResult {
   const report = new Report();
-  const project = isTooLarge(text) ? refuseSize(file, report) : read(text, file, overrides, report);
-  const texts = new Map([[file.name, text]]);
-  if (project === undefined || report.hasErrors) return { kind: "invalid", ...report.errors(), texts };
+  const compiled = compile(files, choice, facts, report);
+  const { texts } = report;
+  if (compiled === undefined || report.hasErrors) return { kind: "invalid", ...report.errors(), texts };
   const { diagnostics, more } = report.warnings();
-  const details = detailsOf(project, file);
-  return { kind: "valid", project, details, warnings: diagnostics, more, notes: [], texts };
+  const details = detailsOf(compiled, files);
+  const project = projectOf(compiled);
+  const notes = report.infos().diagnostics;
+  return { kind: "valid", project, details, warnings: diagnostics, more, notes, texts };
+}
+
+/** Reads one file by itself, without variables and includes. */
+export function parseForwards(text: string, file: FileIdentity, overrides: Overrides = {}): ParseResult {
+  const base = { ...file, path: null, text, variables: { get: () => undefined } };
+  const include = (): { kind: "missing" } => ({ kind: "missing" });
+  return parseProject({ files: [{ role: "base", file: base }], include }, { overrides });
 }
 
 /** The project's name as the file gives it, whatever else is wrong in it; undefined when it gives none that may be used. */
 export function projectNameIn(text: string): string | undefined {
-  if (isTooLarge(text)) return undefined;
-  const name = readYaml(makeSource("", text), new Report())?.entries.get("name")?.value;
-  const value = name?.kind === "scalar" ? name.value : undefined;
-  return typeof value === "string" && PROJECT_NAME.test(value) ? value : undefined;
+  const { name } = topTextsIn(text, ["name"]);
+  return name !== undefined && PROJECT_NAME.test(name) ? name : undefined;
 }
 
-function read(
-  text: string,
-  file: FileIdentity,
-  overrides: Overrides,
-  report: Report,
-): ProjectSpec | undefined {
-  const tree = readYaml(makeSource(file.name, text), report);
-  const raw = tree && readRaw(tree, file, report);
-  return raw && mergeFile(raw, overrides, report);
+/** Texts at the top of a file, as they are written; what is not there or no text is left out. */
+export function topTextsIn(text: string, keys: readonly string[]): Readonly<Record<string, string>> {
+  if (isTooLarge(text)) return {};
+  const tree = readYaml(makeSource("", text), new Report());
+  const found = keys.flatMap((key) => {
+    const value = tree?.entries.get(key)?.value;
+    return value?.kind === "scalar" && typeof value.value === "string" ? [[key, value.value] as const] : [];
+  });
+  return Object.fromEntries(found);
 }
 
-function refuseSize(file: FileIdentity, report: Report): undefined {
-  const span = { source: makeSource(file.name, ""), start: 0, end: 0 };
-  const message = `the file is larger than ${FILE_MAX_BYTES / 1024} KiB`;
-  report.error({ code: "TooLarge", message, span });
-}
-
-function detailsOf(project: ProjectSpec, file: FileIdentity): ProjectDetails {
+function projectOf({ name, environment, protect, placed }: Compiled): ProjectSpec {
   return {
-    entries: project.forwards.map((spec) => ({ spec, profiles: [], origins: { target: spec.source } })),
-    environments: [],
-    profiles: [],
-    ranges: [],
-    portOffset: 0,
-    variables: [],
-    files: [{ name: file.name, path: null, role: "base" }],
-    lint: {},
-    demands: [],
+    ...(name !== undefined && { name }),
+    ...(environment !== undefined && { environment }),
+    ...(protect.length > 0 && { protect }),
+    forwards: placed.filter(({ off }) => off === undefined).map(({ spec }) => spec),
   };
+}
+
+function detailsOf(compiled: Compiled, { files }: ProjectFiles): ProjectDetails {
+  const { placed, defaultEnvironment, profiles, layers } = compiled;
+  const named = [...new Set([...placed.flatMap((one) => one.profiles), ...profiles])];
+  const isFile = new Set(files.map(({ file }) => file.name));
+  return {
+    entries: placed.map((one) => entryOf(one, compiled.defaults)),
+    environments: compiled.environments,
+    ...(defaultEnvironment !== undefined && { defaultEnvironment }),
+    profiles: named.map((name) => ({ name, active: profiles.has(name) })),
+    ranges: compiled.ranges.map(({ at: _, ...range }) => range),
+    portOffset: compiled.portOffset,
+    variables: compiled.uses,
+    files: layers
+      .filter(({ role, file }) => role === "include" || isFile.has(file.name))
+      .map(({ role, file }) => ({ name: file.name, path: file.path, role })),
+    lint: compiled.lint,
+    demands: placed.filter(({ off }) => off === undefined).flatMap(demandsOf),
+  };
+}
+
+function entryOf(
+  { spec, off, profiles, range, entry }: PlacedSpec,
+  defaults: TreeMap | undefined,
+): EntryDetails {
+  const origins: Record<string, SourcePosition> = {};
+  for (const map of [defaults, entry.tree]) if (map !== undefined) addOrigins(map, "", origins);
+  return { spec, ...(off && { off }), profiles, ...(range && { range: range.name }), origins };
+}
+
+/** The places of a map's values, at any depth, by their path. */
+function addOrigins(tree: Tree, path: string, origins: Record<string, SourcePosition>): void {
+  if (tree.kind !== "map") return;
+  for (const [key, entry] of tree.entries) {
+    if (key.startsWith("x-")) continue;
+    const below = path === "" ? key : `${path}.${key}`;
+    origins[below] = positionOf(spanOfValue(entry));
+    addOrigins(entry.value, below, origins);
+  }
+}
+
+/** What a forward wants that only a trusted file may have. */
+function demandsOf({ spec, bindWords, at }: PlacedSpec): readonly TrustDemand[] {
+  const about = `forward ${quoted(spec.name)}`;
+  const demands: TrustDemand[] = [];
+  const open = bindWords.filter((address) => !isLoopback(address));
+  if (open.length > 0) {
+    const message = `${about} listens on ${open.slice(0, 3).join(", ")}, where others can connect`;
+    demands.push({ kind: "public-bind", message, source: positionOf(at("bind")) });
+  }
+  if (spec.relay?.image !== undefined) {
+    const message = `${about} runs the image ${quoted(spec.relay.image)} in your cluster`;
+    demands.push({ kind: "relay-image", message, source: positionOf(at("relay")) });
+  }
+  if (spec.target.kind === "host") {
+    const message = `${about} reaches ${quoted(spec.target.name)} from inside your cluster`;
+    demands.push({ kind: "host-target", message, source: positionOf(at("target")) });
+  }
+  return demands;
 }

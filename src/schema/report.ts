@@ -1,12 +1,14 @@
 /** Gathers what is found in a file, so that all of it can be told at once. */
-import type { Diagnostic, Place } from "./diagnostic.ts";
-import { firstLineOf, positionAt, type Span } from "./source.ts";
+import type { Diagnostic, Place, Texts } from "./diagnostic.ts";
+import type { LintRule } from "./lint-rules.ts";
+import { firstLineOf, positionAt, type Source, type Span } from "./source.ts";
 
 const SHOWN_MAX = 10;
 
 /** A finding at its place in a source. */
 export interface Finding {
   readonly code: string;
+  readonly rule?: LintRule;
   readonly message: string;
   readonly hint?: string | undefined;
   readonly span: Span;
@@ -19,43 +21,74 @@ export interface Findings {
   readonly more: number;
 }
 
-/** Grows while a file is checked. */
+/** Grows while files are checked. Two findings that say the same of one place are one. */
 export class Report {
-  readonly #errors: Finding[] = [];
-  readonly #warnings: Finding[] = [];
+  readonly #found: Record<Diagnostic["severity"], Finding[]> = { error: [], warning: [], info: [] };
+  readonly #seen = new Set<string>();
+  readonly #sources = new Map<string, Source>();
 
   get hasErrors(): boolean {
-    return this.#errors.length > 0;
+    return this.#found.error.length > 0;
+  }
+
+  /** The texts of the files, for code frames. */
+  get texts(): Texts {
+    return new Map([...this.#sources].map(([name, { text }]) => [name, text]));
+  }
+
+  /** Makes a file known; findings come in the order in which the files were. */
+  addSource(source: Source): void {
+    if (!this.#sources.has(source.name)) this.#sources.set(source.name, source);
   }
 
   error(finding: Finding): void {
-    this.#errors.push(finding);
+    this.#add("error", finding);
   }
 
   warning(finding: Finding): void {
-    this.#warnings.push(finding);
+    this.#add("warning", finding);
+  }
+
+  info(finding: Finding): void {
+    this.#add("info", finding);
   }
 
   errors(): Findings {
-    return shownOf("error", this.#errors);
+    return this.#shown("error");
   }
 
   warnings(): Findings {
-    return shownOf("warning", this.#warnings);
+    return this.#shown("warning");
+  }
+
+  infos(): Findings {
+    return this.#shown("info");
+  }
+
+  #add(severity: Diagnostic["severity"], finding: Finding): void {
+    const { code, message, span } = finding;
+    const key = `${severity} ${code} ${span.source.name} ${span.start} ${span.end} ${message}`;
+    if (this.#seen.has(key)) return;
+    this.#seen.add(key);
+    this.addSource(span.source);
+    this.#found[severity].push(finding);
+  }
+
+  #shown(severity: Diagnostic["severity"]): Findings {
+    const order = new Map([...this.#sources.keys()].map((name, index) => [name, index]));
+    const rank = ({ span }: Finding): number => order.get(span.source.name) ?? 0;
+    const sorted = this.#found[severity].toSorted((a, b) => rank(a) - rank(b) || a.span.start - b.span.start);
+    const shown = sorted.slice(0, SHOWN_MAX).map((finding) => diagnosticOf(severity, finding));
+    return { diagnostics: shown, more: sorted.length - shown.length };
   }
 }
 
-function shownOf(severity: Diagnostic["severity"], findings: readonly Finding[]): Findings {
-  const sorted = findings.toSorted((a, b) => a.span.start - b.span.start);
-  const shown = sorted.slice(0, SHOWN_MAX).map((finding) => diagnosticOf(severity, finding));
-  return { diagnostics: shown, more: sorted.length - shown.length };
-}
-
 function diagnosticOf(severity: Diagnostic["severity"], finding: Finding): Diagnostic {
-  const { code, message, hint, related } = finding;
+  const { code, rule, message, hint, related } = finding;
   return {
     severity,
     code,
+    ...(rule && { rule }),
     message,
     ...(hint !== undefined && { hint }),
     ...placeOf(finding.span),

@@ -58,23 +58,25 @@ function requirementsOf(text: string): readonly string[] {
 function isRequirement(text: string): boolean {
   const [, setKey, list] = /^(\S+)\s+(?:in|notin)\s*\(([^()]*)\)$/.exec(text) ?? [];
   if (setKey !== undefined && list !== undefined) {
-    return isKey(setKey) && list.trim() !== "" && list.split(",").every((one) => isValue(one.trim()));
+    return (
+      isLabelKey(setKey) && list.trim() !== "" && list.split(",").every((one) => isLabelValue(one.trim()))
+    );
   }
   const [key = "", value, ...more] = text.split(/!=|==?/);
-  if (value === undefined) return isKey(text.replace(/^!\s*/, ""));
-  return more.length === 0 && isKey(key.trim()) && isValue(value.trim());
+  if (value === undefined) return isLabelKey(text.replace(/^!\s*/, ""));
+  return more.length === 0 && isLabelKey(key.trim()) && isLabelValue(value.trim());
 }
 
 function readLabels(labels: object, fail: Fail): string | undefined {
   const pairs: string[] = [];
   const entries = Object.entries(labels);
   for (const [key, value] of entries) {
-    if (!isKey(key)) {
+    if (!isLabelKey(key)) {
       fail({ code: "BadSelector", message: `${quoted(key)} is not a label`, path: [key], atKey: true });
     } else if (typeof value !== "string") {
       const message = `label ${quoted(key)} must be text, got ${shown(value)}`;
       fail({ code: "BadSelector", message, hint: "quote the value", path: [key] });
-    } else if (isValue(value)) {
+    } else if (isLabelValue(value)) {
       pairs.push(`${key}=${value}`);
     } else {
       fail({
@@ -89,12 +91,13 @@ function readLabels(labels: object, fail: Fail): string | undefined {
 }
 
 /** `app`, `app.kubernetes.io/name` */
-function isKey(key: string): boolean {
+export function isLabelKey(key: string): boolean {
   const slash = key.indexOf("/");
   const name = key.slice(slash + 1);
-  return name !== "" && isValue(name) && (slash === -1 || isSubdomain(key.slice(0, slash)));
+  return name !== "" && isLabelValue(name) && (slash === -1 || isSubdomain(key.slice(0, slash)));
 }
 
-function isValue(value: string): boolean {
+/** What Kubernetes takes for the value of a label; empty, too. */
+export function isLabelValue(value: string): boolean {
   return value.length <= VALUE_MAX_CHARS && VALUE.test(value);
 }

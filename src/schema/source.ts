@@ -1,4 +1,6 @@
 /** A file's text with its lines known, and places in it. */
+import type { PathBase } from "./paths.ts";
+import type { SourcePosition } from "./spec.ts";
 
 /** A file as its author sees it. */
 export interface Source {
@@ -8,6 +10,8 @@ export interface Source {
   readonly text: string;
   /** Offset at which each line starts; the first is 0. */
   readonly lineStarts: readonly number[];
+  /** Where relative paths in it start; absent: nowhere. */
+  readonly base?: PathBase;
 }
 
 /** A stretch of a source: UTF-16 offsets, `end` exclusive, possibly empty. */
@@ -18,11 +22,11 @@ export interface Span {
 }
 
 /** Indexes a text once, in one pass over it. */
-export function makeSource(name: string, fileText: string): Source {
+export function makeSource(name: string, fileText: string, base?: PathBase): Source {
   const text = withoutByteOrderMark(fileText);
   const lineStarts = [0];
   for (let at = text.indexOf("\n"); at !== -1; at = text.indexOf("\n", at + 1)) lineStarts.push(at + 1);
-  return { name, text, lineStarts };
+  return { name, text, lineStarts, ...(base && { base }) };
 }
 
 /** What editors show of a file that starts with a byte order mark: all but the mark. */
@@ -52,4 +56,9 @@ export function firstLineOf(span: Span): Span {
   const lineBreak = (source.lineStarts[line] ?? source.text.length + 1) - 1;
   const lineEnd = source.text[lineBreak - 1] === "\r" ? lineBreak - 1 : lineBreak;
   return { source, start, end: Math.max(start + 1, Math.min(span.end, lineEnd)) };
+}
+
+/** Where a span starts, as specs have it. */
+export function positionOf({ source, start }: Span): SourcePosition {
+  return { file: source.name, ...positionAt(source, start) };
 }

@@ -32,22 +32,10 @@ describe("a target as text", () => {
   test.each([
     ["an unknown kind", "foo/api", "UnknownKind", 'unknown kind "foo" in target', 0, 3],
     ["a namespace without a kind", "shop/api", "UnknownKind", 'unknown kind "shop" in target', 0, 4],
-    [
-      "a relay target",
-      "host/db.example.com",
-      "UnsupportedTarget",
-      "host targets are not in this version yet",
-      0,
-      4,
-    ],
-    [
-      "a placed relay target",
-      "ns/host/x",
-      "UnsupportedTarget",
-      "host targets are not in this version yet",
-      3,
-      4,
-    ],
+    ["the address of metadata", "host/169.254.169.254", "RefusedHost", undefined, 5, 15],
+    ["the name of metadata", "ns/host/Metadata.google.internal", "RefusedHost", undefined, 8, 24],
+    ["a host with a blank", "host/a b", "BadName", undefined, 5, 3],
+    ["part of an address", "host/10.0.0", "BadName", undefined, 5, 6],
     ["no name", "svc/", "BadName", undefined, 4, 0],
     ["capitals", "svc/Api", "BadName", undefined, 4, 3],
     ["a path", "svc/..", "BadName", undefined, 4, 2],
@@ -83,9 +71,17 @@ describe("a target as text", () => {
     expect(read("svc/api:http").problems[0]?.hint).toBe('write the port as "port: http"');
   });
 
+  test.each([["db.example.com"], ["10.0.0.7"], ["2001:db8::1"], ["DB.example.com."]])(
+    "takes the host %s",
+    (name) => {
+      expect(read(`host/${name}`).target).toEqual({ target: { kind: "host", name } });
+      expect(read(`ns/host/${name}`).target).toEqual({ namespace: "ns", target: { kind: "host", name } });
+    },
+  );
+
   test("suggests the kind that was meant", () => {
     expect(read("deploymnt/api").problems[0]?.hint).toBe('did you mean "deployment" or "deployments"?');
-    expect(read("cronjob/api").problems[0]?.hint).toBe("kinds: svc, deploy, sts, ds, rs, job, pod");
+    expect(read("cronjob/api").problems[0]?.hint).toBe("kinds: svc, deploy, sts, ds, rs, job, pod, host");
   });
 
   test("lets nothing through that is more than a segment of a URL path", () => {

@@ -1,4 +1,5 @@
 /** What a forward leads to: `[ns/]kind/name`, a bare Service name, or a map with a name or a selector. */
+import { isIpAddress, isLinkLocal } from "./address.ts";
 import { isSubdomain, LABEL, LABEL_RULE, SUBDOMAIN_RULE } from "./kube-name.ts";
 import { quoted, shown } from "../printable.ts";
 import type { Fail } from "./problem.ts";
@@ -53,8 +54,8 @@ export function readTargetText(text: string, fail: Fail): PlacedTarget | undefin
     const message = `the namespace of a target must be ${LABEL_RULE}, got ${quoted(namespace)}`;
     fail({ code: "BadName", message, part: { index: 0, length: namespace.length } });
   }
-  if (kindWord === "host") return undefined; // its names follow other rules
-  const isNamed = readName(name, (problem) =>
+  const readHere = kind === "host" ? readHost : readName;
+  const isNamed = readHere(name, (problem) =>
     fail({ ...problem, part: { index: text.length - name.length, length: name.length } }),
   );
   if (kind === undefined || !isNamed || !isPlaced) return undefined;
@@ -92,27 +93,44 @@ function readTargetMap(map: ReadonlyMap<string, unknown>, fail: Fail): PlacedTar
     failAt()({ code: "BadTarget", message: "target has neither name nor selector", hint: HINT });
   else if (!map.has("kind"))
     failAt()({ code: "BadTarget", message: "target has a name but no kind", hint: HINT });
+  else if (kind === "host") readHost(name, failAt("name"));
   else readName(name, failAt("name"));
   return good && kind !== undefined && typeof name === "string" ? { target: { kind, name } } : undefined;
 }
 
-function readKind(word: unknown, fail: Fail): NamedTargetKind | undefined {
+function readKind(word: unknown, fail: Fail): NamedTargetKind | "host" | undefined {
   const plain = typeof word === "string" ? word.toLowerCase() : "";
   const kind = NAMED_TARGET_KINDS.find(
     (one) => one === plain || KIND_ALIASES[one].some((alias) => alias === plain),
   );
   if (kind !== undefined) return kind;
-  if (plain === "host") {
-    fail({ code: "UnsupportedTarget", message: "host targets are not in this version yet" });
-  } else {
-    const known = NAMED_TARGET_KINDS.flatMap((one) => [
-      one,
-      ...KIND_ALIASES[one].filter((alias) => !alias.includes(".")),
-    ]);
-    const hint = suggest(plain, known) ?? `kinds: ${NAMED_TARGET_KINDS.join(", ")}`;
-    fail({ code: "UnknownKind", message: `unknown kind ${shown(word)} in target`, hint });
-  }
+  if (plain === "host") return plain;
+  const known = NAMED_TARGET_KINDS.flatMap((one) => [
+    one,
+    ...KIND_ALIASES[one].filter((alias) => !alias.includes(".")),
+  ]);
+  const kinds = [...NAMED_TARGET_KINDS, "host"];
+  const hint = suggest(plain, [...known, "host"]) ?? `kinds: ${kinds.join(", ")}`;
+  fail({ code: "UnknownKind", message: `unknown kind ${shown(word)} in target`, hint });
   return undefined;
+}
+
+/** What clouds call the address of {@link isLinkLocal}. */
+const METADATA_HOSTS = ["metadata", "metadata.google.internal", "instance-data"];
+
+/** A host name as RFC 1123 has it, or an IP address, as the cluster knows it. */
+function readHost(name: unknown, fail: Fail): boolean {
+  const host = typeof name === "string" ? name.toLowerCase().replace(/\.$/, "") : "";
+  const isDigits = /^[0-9.]+$/.test(host); // 10.0.0 is no name, but a slip
+  if (!isIpAddress(host) && (isDigits || !isSubdomain(host))) {
+    const message = `the host of a target must be a name or an IP address, got ${shown(name)}`;
+    fail({ code: "BadName", message, hint: "target: host/db.example.com" });
+    return false;
+  }
+  if (!isLinkLocal(host) && !METADATA_HOSTS.includes(host)) return true;
+  const message = `the host of a target cannot be ${shown(name)}: machines hand out their credentials there`;
+  fail({ code: "RefusedHost", message });
+  return false;
 }
 
 function readName(name: unknown, fail: Fail): boolean {

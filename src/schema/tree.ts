@@ -10,7 +10,8 @@ export type Tree = TreeScalar | TreeList | TreeMap;
 export interface TreeScalar {
   readonly kind: "scalar";
   readonly value: string | number | boolean | null;
-  readonly style: "plain" | "single" | "double" | "block";
+  /** `made`: its characters are not those of the file, a variable having been put in, or it is part of another. */
+  readonly style: "plain" | "single" | "double" | "block" | "made";
   /** Quotes included; empty where nothing is written. */
   readonly span: Span;
 }
@@ -26,6 +27,8 @@ export interface TreeMap {
   /** In the order of the file; of two equal keys the first. */
   readonly entries: ReadonlyMap<string, TreeEntry>;
   readonly span: Span;
+  /** It was written in one line, and takes the place of what it is merged over. */
+  readonly compact?: true;
 }
 
 export interface TreeEntry {
@@ -113,8 +116,8 @@ export function spanOfValue(entry: TreeEntry): Span {
 export function spanOfPart(scalar: TreeScalar, part: TextPart): Span {
   const { source, start, end } = scalar.span;
   const written = source.text.slice(start, end);
-  if (typeof scalar.value !== "string" || scalar.style === "block" || written.includes("\n"))
-    return scalar.span;
+  const isAsWritten = scalar.style !== "block" && scalar.style !== "made" && !written.includes("\n");
+  if (typeof scalar.value !== "string" || !isAsWritten) return scalar.span;
   const quote = scalar.style === "plain" ? 0 : 1;
   let at = quote;
   for (let index = 0; index < part.index && at < written.length;) {
@@ -144,4 +147,21 @@ function unitAt(written: string, at: number, style: TreeScalar["style"]) {
   const writtenChars = ESCAPE_CHARS.get(written[at + 1] ?? "") ?? 2;
   const isPair = Number.parseInt(written.slice(at + 2, at + 10), 16) > 0xffff;
   return { writtenChars, valueChars: writtenChars === 10 && isPair ? 2 : 1 };
+}
+
+/** The entry of a map that is there and holds something. */
+export function entryAt(map: TreeMap, key: string): TreeEntry | undefined {
+  const entry = map.entries.get(key);
+  return entry === undefined || isNothing(entry.value) ? undefined : entry;
+}
+
+/** The map under a key; undefined when there is none or it is something else. */
+export function mapAt(map: TreeMap, key: string): TreeMap | undefined {
+  const value = map.entries.get(key)?.value;
+  return value?.kind === "map" ? value : undefined;
+}
+
+/** Whether it is null: written so, or nothing written at all. */
+export function isNothing(tree: Tree): boolean {
+  return tree.kind === "scalar" && tree.value === null;
 }

@@ -87,12 +87,14 @@ describe.concurrent("the source of forwards", () => {
     await rename(moved, project.folder);
   });
 
-  test("-f given twice: refused, because one would silently win", async () => {
+  test("-f given twice: the second changes what the first says", async () => {
     await using project = await empty();
     await project.write(file, "a.yaml");
-    const { status, stderr } = await project.run("up", "-d", "-f", "a.yaml", "-f", "b.yaml");
-    expect(status).toBe(2);
-    expect(stderr).toContain("error: -f was given twice");
+    await project.write("forwards: { echo: { description: changed } }", "b.yaml");
+    await project.ok("up", "--wait", "-f", "a.yaml", "-f", "b.yaml");
+    const { stdout } = await project.run("status", "--json", "-f", "a.yaml");
+    expect(JSON.parse(stdout)).toMatchObject({ entries: [{ name: "echo", description: "changed" }] });
+    expect((await project.run("down", "-f", "a.yaml")).status).toBe(0);
   });
 
   test.each([

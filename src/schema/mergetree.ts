@@ -1,0 +1,99 @@
+/** One tree laid over another: maps merge by key, lists and scalars replace, null removes. */
+import { isNothing, type TreeEntry, type TreeMap } from "./tree.ts";
+
+/**
+ * What becomes of a null that is laid over a value or stands for itself.
+ * - `remove`: the key goes
+ * - `keep`: it stays, since what it takes away comes from elsewhere
+ */
+type Nulls = "remove" | "keep";
+
+/** The fields of which only one can be meant; the one that is laid over takes the place of the others. */
+const RIVALS: Readonly<Record<string, readonly string[]>> = {
+  port: ["targetPort", "ports"],
+  targetPort: ["port", "ports"],
+  ports: ["port", "targetPort", "local"],
+  local: ["ports"],
+  context: ["followContext"],
+  followContext: ["context"],
+};
+
+/** The two as one. Maps at any depth merge. */
+export function mergeMaps(under: TreeMap, over: TreeMap, nulls: Nulls = "remove"): TreeMap {
+  const entries = new Map(under.entries);
+  for (const [key, entry] of over.entries) {
+    const below = entries.get(key);
+    if (isNothing(entry.value) && nulls === "remove") entries.delete(key);
+    else entries.set(key, below ? mergeEntries(below, entry, nulls) : entry);
+  }
+  return { kind: "map", entries, span: under.span };
+}
+
+function mergeEntries(below: TreeEntry, above: TreeEntry, nulls: Nulls): TreeEntry {
+  if (below.value.kind !== "map" || above.value.kind !== "map") return above;
+  return { key: above.key, value: mergeMaps(below.value, above.value, nulls) };
+}
+
+/** One forward laid over another. Its nulls stay, for they take back what the defaults say. */
+export function mergeForward(below: TreeEntry, above: TreeEntry): TreeEntry {
+  const [under, over] = [below.value, above.value];
+  if (under.kind !== "map" || over.kind !== "map" || over.compact) return above;
+  const kept = new Map(under.entries);
+  for (const [key, { value }] of over.entries) {
+    if (!isNothing(value)) for (const rival of RIVALS[key] ?? []) kept.delete(rival);
+  }
+  const merged = mergeMaps({ ...under, entries: kept }, over, "keep");
+  const entries = new Map([...merged.entries].map(([key, entry]) => [key, cleaned(entry)]));
+  return { key: below.key, value: { kind: "map", entries, span: under.span } };
+}
+
+/** Without the nulls below the first level, which have done their work. */
+function cleaned(entry: TreeEntry): TreeEntry {
+  if (entry.value.kind !== "map") return entry;
+  return { key: entry.key, value: mergeMaps({ ...entry.value, entries: new Map() }, entry.value) };
+}
+
+/** The forwards of one map laid over those of another; a null removes one. */
+export function mergeForwards(under: TreeMap, over: TreeMap): TreeMap {
+  const entries = new Map(under.entries);
+  for (const [name, entry] of over.entries) {
+    const below = entries.get(name);
+    if (isNothing(entry.value)) entries.delete(name);
+    else entries.set(name, below ? mergeForward(below, entry) : entry);
+  }
+  return { kind: "map", entries, span: under.span };
+}
+
+/** A whole file laid over another: nulls of environments stay, for they speak of what an environment changes. */
+export function mergeFiles(under: TreeMap, over: TreeMap): TreeMap {
+  const merged = mergeMaps(without(under, SPECIAL), without(over, SPECIAL));
+  const entries = new Map(merged.entries);
+  for (const [key, merge] of [
+    ["forwards", mergeForwards],
+    ["environments", mergeEnvironments],
+  ] as const) {
+    const [below, above] = [under.entries.get(key), over.entries.get(key)];
+    const both = below?.value.kind === "map" && above?.value.kind === "map";
+    const value = both ? merge(below.value, above.value) : undefined;
+    const entry = value && below ? { key: below.key, value } : (above ?? below);
+    if (entry !== undefined) entries.set(key, entry);
+  }
+  return { kind: "map", entries, span: under.span };
+}
+
+const SPECIAL = ["forwards", "environments"];
+
+function without(map: TreeMap, keys: readonly string[]): TreeMap {
+  return { ...map, entries: new Map([...map.entries].filter(([key]) => !keys.includes(key))) };
+}
+
+function mergeEnvironments(under: TreeMap, over: TreeMap): TreeMap {
+  const entries = new Map(under.entries);
+  for (const [name, entry] of over.entries) {
+    const below = entries.get(name);
+    if (isNothing(entry.value)) entries.delete(name);
+    else if (below?.value.kind !== "map" || entry.value.kind !== "map") entries.set(name, entry);
+    else entries.set(name, { key: below.key, value: mergeFiles(below.value, entry.value) });
+  }
+  return { kind: "map", entries, span: under.span };
+}
