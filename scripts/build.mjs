@@ -15,6 +15,8 @@ const ENTRIES = {
   supervisor: "src/supervise.ts",
   sandbox: "src/sandbox/demo.ts",
   importers: "src/importers/index.ts",
+  prompts: "src/commands/prompts.ts",
+  survey: "src/survey.ts",
   "openid-client": "openid-client",
 };
 
@@ -29,6 +31,8 @@ const siblings = {
     next(/supervise\.ts$/, "supervisor");
     next(/sandbox\/demo\.ts$/, "sandbox");
     next(/importers\/index\.ts$/, "importers");
+    next(/commands\/prompts\.ts$/, "prompts");
+    next(/\/survey\.ts$/, "survey");
   },
 };
 

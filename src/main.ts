@@ -32,6 +32,7 @@ const runtime = new Runtime({
       },
     };
   },
+  loadSurvey: () => import("./survey.ts"),
 });
 
 const world: World = {
@@ -48,6 +49,10 @@ const world: World = {
     for (const signal of HANDLED) process.on(signal, listener);
     return { [Symbol.dispose]: () => HANDLED.forEach((signal) => process.off(signal, listener)) };
   },
+  get stdin() {
+    return process.stdin; // Node makes it when it is first asked for
+  },
+  loadPrompts: () => import("./commands/prompts.ts"),
   loadImporters: () => import("./importers/index.ts"),
   runDemo: async (write, signal) => {
     const { runDemo } = await import("./sandbox/demo.ts");

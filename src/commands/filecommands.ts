@@ -5,6 +5,7 @@ import type { CheckFlags } from "./check.ts";
 import type { ConfigFlags } from "./config.ts";
 import type { EnvFlags } from "./env.ts";
 import type { ImportFlags } from "./import.ts";
+import type { InitFlags } from "./init.ts";
 import { SHELLS } from "./render/shells.ts";
 import type { SharedFlags, World } from "./world.ts";
 
@@ -27,14 +28,16 @@ export function addFileCommands(kit: CommandKit): void {
   addAddresses(kit);
   addImport(kit);
   addSchema(kit);
+  addInit(kit);
 }
 
-function addCheck({ world, outcome, command, shared, fileFlags }: CommandKit): void {
-  const check = shared(fileFlags(command("check", "look for mistakes in the file; asks no cluster")))
+function addCheck({ world, outcome, command, shared, clusterFlags }: CommandKit): void {
+  const check = shared(clusterFlags(command("check", "look for mistakes in the file")))
     .option("--strict", "warnings count as errors")
+    .option("--cluster", "also ask the cluster: targets, ports, rights, ready pods")
     .addHelpText(
       "after",
-      "\nExamples:\n  kfwd check\n  kfwd check --strict -e staging    as a CI job, of one environment",
+      "\nExamples:\n  kfwd check\n  kfwd check --strict -e staging    as a CI job, of one environment; asks no cluster",
     );
   check.action(async () => {
     const { check: run } = await import("./check.ts");
@@ -127,5 +130,25 @@ function addSchema({ world, outcome, command, colourFlag }: CommandKit): void {
   schema.action(async () => {
     const { schema: run } = await import("./schema.ts");
     outcome.exit = await run(world, schema.opts<SharedFlags>());
+  });
+}
+
+function addInit({ world, outcome, command, colourFlag, filled }: CommandKit): void {
+  const init = colourFlag(command("init", "write a first forwards.yaml"));
+  for (const [flags, what] of [
+    ["-C, --context <name>", "kubeconfig context"],
+    ["-n, --namespace <name>", "namespace"],
+    ["--kubeconfig <path>", "kubeconfig"],
+  ] as const) {
+    init.option(flags, what, filled(init, flags));
+  }
+  init
+    .option("--from-cluster", "a forward for each Service of the namespace")
+    .option("-y, --yes", "ask nothing, write an example")
+    .option("-q, --quiet", "print errors only")
+    .addHelpText("after", "\nExamples:\n  kfwd init\n  kfwd init --from-cluster -n shop");
+  init.action(async () => {
+    const { init: run } = await import("./init.ts");
+    outcome.exit = await run(world, init.opts<InitFlags>());
   });
 }

@@ -2,8 +2,8 @@
 import { KfwdError } from "../errors.ts";
 import { either, quoted, visible } from "../printable.ts";
 import { shellWord } from "../shellword.ts";
-import { parseForwards } from "../schema/parse.ts";
 import { suggestFrom } from "../suggest.ts";
+import { complaintsOf } from "./complaints.ts";
 import { readNamed, writeNew } from "./newfile.ts";
 import { Output } from "./output.ts";
 import type { SharedFlags, World } from "./world.ts";
@@ -36,7 +36,7 @@ export async function importFile(world: World, source: string, flags: ImportFlag
       hint: `name it: --format ${either(FORMATS)}`,
     });
   }
-  const { text: yaml, forwards, report } = importText(text, format, complaints);
+  const { text: yaml, forwards, report } = importText(text, format, complaintsOf);
   if (forwards === 0) {
     throw new KfwdError("CONFIG_INVALID", `${shownAs} has no forward that could be taken over`, {
       detail: report.map((line) => `  ${line}`).join("\n") || undefined,
@@ -49,10 +49,4 @@ export async function importFile(world: World, source: string, flags: ImportFlag
   const where = flags.output === undefined ? "" : `, written to ${visible(flags.output)}`;
   out.note(`${forwards} ${forwards === 1 ? "forward" : "forwards"} from ${format}${where}`);
   return 0;
-}
-
-/** What would be wrong in the file that is to be written. */
-function complaints(text: string): readonly { line: number; code: string; message: string }[] {
-  const parsed = parseForwards(text, { name: "forwards.yaml", folder: "/", home: "/" });
-  return parsed.kind === "valid" ? [] : parsed.diagnostics;
 }

@@ -1,6 +1,7 @@
 /** What commands get from the composition root: the runtime, the streams, and the signals. */
 import type * as Importers from "../importers/index.ts";
 import type { Clock, Runtime } from "../runtime/index.ts";
+import type * as Prompts from "./prompts.ts";
 
 /** Signals that ask a command to end. */
 export type Interrupt = "SIGINT" | "SIGTERM" | "SIGHUP";
@@ -18,6 +19,7 @@ export interface World {
   readonly version: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
+  readonly stdin: NodeJS.ReadStream;
   readonly readStdin: () => Promise<string>;
   /** Absolute path of the JSON Schema that comes with kfwd. */
   readonly schemaFile: string;
@@ -27,6 +29,8 @@ export interface World {
   readonly onInterrupt: (listener: (signal: Interrupt) => void) => Disposable;
   /** Loads the readers of other tools' files only now. */
   readonly loadImporters: () => Promise<typeof Importers>;
+  /** Loads what asks questions only now. */
+  readonly loadPrompts: () => Promise<typeof Prompts>;
   /** Runs the demo; loads the sandbox only now. Resolves with the exit status. */
   readonly runDemo: (write: (line: string) => void, signal: AbortSignal) => Promise<number>;
 }

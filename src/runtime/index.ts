@@ -23,6 +23,7 @@ import {
 } from "./projects.ts";
 import { openSession, type Session, type Wish } from "./session.ts";
 import type { SupervisorProgram } from "./supervised.ts";
+import type { SurveyProgram, Surveyor } from "./surveyor.ts";
 import type { LockRecord } from "./wire/lockrecord.ts";
 
 export { Board } from "./board.ts";
@@ -35,6 +36,7 @@ export type { LockRecord } from "./wire/lockrecord.ts";
 export type { LoadedConfig, LoadRequest } from "./projectload.ts";
 export type { Project } from "./projects.ts";
 export type { Session, SessionEnd } from "./session.ts";
+export type { Examined, SeenService, Surveyor } from "./surveyor.ts";
 
 /** How long a supervisor may take to answer a greeting. */
 const CONNECT_MS = 2_000;
@@ -49,6 +51,7 @@ export interface RuntimeWorld {
   /** Absolute path of what Node is to run as a detached supervisor. */
   readonly supervisorScript: string;
   readonly loadSupervisor: () => Promise<SupervisorProgram>;
+  readonly loadSurvey: () => Promise<SurveyProgram>;
 }
 
 /** Everything `up` needs to make a file true. */
@@ -130,6 +133,12 @@ export class Runtime {
   /** The error for a supervisor that cannot be reached. */
   trouble(project: Project, state: Parameters<typeof lockTrouble>[0]): Error {
     return lockTrouble(state, project.files);
+  }
+
+  /** To ask clusters without a supervisor; loads what speaks Kubernetes. Whoever asked disposes it. */
+  async survey(): Promise<Surveyor> {
+    const program = await this.#world.loadSurvey();
+    return program.openSurvey();
   }
 
   #surroundings(): Surroundings {

@@ -189,7 +189,7 @@ describe.concurrent("without a cluster", () => {
     );
   });
 
-  test.each(["check", "config", "env", "port", "url", "import", "schema"])(
+  test.each(["check", "config", "env", "port", "url", "import", "schema", "init"])(
     "%s has help with two examples",
     async (name) => {
       const { stdout } = await project.ok("help", name);

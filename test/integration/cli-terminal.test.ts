@@ -1,11 +1,10 @@
-import { execFileSync, spawn } from "node:child_process";
 import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { SandboxWorld } from "../behaviour/sandboxworld.ts";
 import { portsOf, projectOf } from "../behaviour/stage.ts";
 import { dial, expectEcho, within } from "../rig/client.ts";
-import { CLI, Running, type Project } from "../rig/project.ts";
+import { lackOfTerminals, onTerminal } from "../rig/terminal.ts";
 
 const HIDE_CURSOR = "\u001b[?25l";
 const SHOW_CURSOR = "\u001b[?25h";
@@ -259,26 +258,3 @@ describe("control characters from the cluster", () => {
     });
   }
 });
-
-/** Runs `kfwd` with all three streams on a terminal of 40 rows and 100 columns unless `env` says others; what it shows is on stdout. */
-function onTerminal(project: Project, command: string, env: Readonly<Record<string, string>> = {}): Running {
-  const { ROWS = "40", COLS = "100", ...others } = env;
-  const line = `stty cols ${COLS} rows ${ROWS}; exec "${process.execPath}" "${CLI}" ${command}`;
-  const child = spawn("script", ["-qec", line, "/dev/null"], {
-    cwd: project.folder,
-    env: { ...project.env, SHELL: "/bin/sh", TERM: "xterm", ...others },
-    stdio: ["pipe", "pipe", "pipe"],
-  });
-  return new Running(child);
-}
-
-/** To follow a name: only util-linux's `script` takes a command and hands back its status. */
-function lackOfTerminals(): string {
-  try {
-    return execFileSync("script", ["--version"], { encoding: "utf8" }).includes("util-linux")
-      ? ""
-      : " (left out: `script` is not that of util-linux)";
-  } catch {
-    return " (left out: there is no `script`)";
-  }
-}

@@ -1,11 +1,19 @@
+import { execFileSync } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { SandboxWorld } from "../behaviour/sandboxworld.ts";
 import { bringUp, projectOf } from "../behaviour/stage.ts";
-import { Project } from "../rig/project.ts";
+import { CLI, Project } from "../rig/project.ts";
 
-/** As many names as a hint has room for. */
-const COMMANDS = "commands: up, status, down, check, config, env, port, url, import, schema and 2 more";
+/** As many of the names that the help lists as a hint has room for. */
+const COMMANDS = commandsHint();
+
+function commandsHint(): string {
+  const help = execFileSync(process.execPath, [CLI, "help"], { encoding: "utf8" });
+  const [, list = ""] = /\nCommands:\n([\s\S]*?)\n\n/.exec(help) ?? [];
+  const names = [...list.matchAll(/^ {2}([a-z]+)/gm)].map(([, name]) => name);
+  return `commands: ${names.slice(0, 10).join(", ")} and ${names.length - 10} more`;
+}
 
 /** Command lines that are wrong whatever there is in the folder: arguments, message, hint. */
 const WRONG: readonly (readonly [args: readonly string[], message: string, hint: string])[] = [

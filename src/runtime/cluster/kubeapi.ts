@@ -81,6 +81,11 @@ export class KubeApi implements AsyncDisposable {
     return this.#client(place).access;
   }
 
+  /** For requests of other kinds than lists and watches. @throws as {@link access}. */
+  rest(place: Place): RestClient {
+    return this.#client(place).rest;
+  }
+
   /** @see Cluster.follow */
   follow(request: FollowRequest, tell: (resolution: Resolution) => void): Disposable {
     try {

@@ -1,0 +1,45 @@
+/** What may be asked of clusters without a supervisor: whether forwards would work, and what there is to forward to. */
+import type { ForwardSpec } from "../schema/spec.ts";
+import type { Place } from "./deps.ts";
+import type { Reason } from "./core/status.ts";
+
+/** Disposing closes its connections. */
+export interface Surveyor extends AsyncDisposable {
+  /** What the cluster says to one forward. Never throws but for the signal: that there is no cluster is an answer, too. */
+  examine(forward: ForwardSpec, signal: AbortSignal): Promise<Examined>;
+  /** The Services of a namespace. @throws KfwdError of exit status 4. */
+  services(
+    where: Pick<ForwardSpec, "kubeconfig" | "context" | "namespace">,
+    signal: AbortSignal,
+  ): Promise<{ readonly place: Place; readonly services: readonly SeenService[] }>;
+}
+
+/** One forward, as it would fare now. */
+export interface Examined {
+  readonly name: string;
+  /** Null when the kubeconfig or the context is not there. */
+  readonly place: Place | null;
+  /** The pod and port that it would lead to; null: none, or only a relay could tell. */
+  readonly endpoint: { readonly pod: string; readonly port: number } | null;
+  /** Rights that are lacking, in the words of RBAC: `create pods/portforward`. */
+  readonly lacking: readonly string[];
+  /** Why it would not work; null: it would, as far as a look can tell. */
+  readonly reason: Reason | null;
+}
+
+/** A Service, as far as a forward to it needs to know. */
+export interface SeenService {
+  readonly name: string;
+  /** Whether it has pods of its own to forward to. */
+  readonly hasSelector: boolean;
+  readonly ports: readonly {
+    readonly name: string | undefined;
+    readonly port: number;
+    readonly protocol: string;
+  }[];
+}
+
+/** What the bundle that speaks Kubernetes offers to commands, which load it only when they need it. */
+export interface SurveyProgram {
+  openSurvey(): Surveyor;
+}
