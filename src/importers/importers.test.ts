@@ -166,6 +166,49 @@ forwards:
     });
   });
 
+  test("a proxy becomes a host behind the relay, an alias with a domain a name for the hosts file", () => {
+    const json = JSON.stringify([
+      {
+        workload_type: "proxy",
+        remote_address: "orders.abc.rds.amazonaws.com",
+        namespace: "shop",
+        context: "current-context",
+        local_port: 5433,
+        remote_port: 5432,
+        protocol: "tcp",
+        alias: "orders",
+        domain_enabled: true,
+      },
+      {
+        workload_type: "service",
+        service: "dns",
+        namespace: "shop",
+        local_port: 5353,
+        remote_port: 53,
+        protocol: "udp",
+        local_address: "127.0.0.2",
+      },
+    ]);
+    expect(imported(json, "kftray")).toEqual({
+      yaml: `namespace: shop
+
+forwards:
+  orders:
+    target: host/orders.abc.rds.amazonaws.com
+    port: 5432
+    local: 5433
+    hosts: [orders]
+  dns:
+    target: svc/dns
+    targetPort: 53
+    local: 5353
+    bind: "127.0.0.2"
+    protocol: udp
+`,
+      report: [],
+    });
+  });
+
   test("annotations of Services, as kubectl prints them", () => {
     const list = `
 kind: List
@@ -404,6 +447,21 @@ forwards:
     expect(report).toContain("left out line 9: it names no workload in plain text");
   });
 
+  test("tilt: a link's path is that of the url; krelay: addresses and names behind the relay", () => {
+    const file = "k8s_resource('web', port_forwards=port_forward(3000, 80, link_path='/docs'))\n";
+    expect(imported(file, "tilt").yaml).toContain('    url: "http://{host}:{port}/docs"\n');
+    expect(imported("ip/10.0.0.7 8080:80\nhost/redis.example.com 6379\n", "krelay").yaml).toBe(`
+forwards:
+  f-10-0-0-7:
+    target: host/10.0.0.7
+    port: 80
+    local: 8080
+  redis-example-com:
+    target: host/redis.example.com
+    port: 6379
+`);
+  });
+
   test.each([
     ["", undefined],
     ["hello", undefined],
@@ -459,7 +517,7 @@ describe("whatever the text", () => {
           if (forwards > 0) expect(check(yaml)).toEqual([]);
         },
       ),
-      { numRuns: 400 },
+      { numRuns: 100 },
     );
   });
 });

@@ -38,9 +38,8 @@ export function readKubectl(text: string): Draft {
 function readCommand(said: string, args: readonly string[], builder: DraftBuilder): void {
   const { flags, words } = readArguments(args, VALUED);
   const [object = "", ...ports] = words[0] === "" ? words.slice(1) : words;
-  const variable = words.find(isTemplate);
-  if (variable !== undefined) {
-    builder.leaveOut(said, `${variable} is known to the script alone`);
+  if (isTemplate(object)) {
+    builder.leaveOut(said, `${object} is known to the script alone`);
     return;
   }
   if (object === "" || ports.length === 0) {
@@ -52,7 +51,10 @@ function readCommand(said: string, args: readonly string[], builder: DraftBuilde
   for (const word of ports) {
     const pair = readPortPair(word);
     if (pair === undefined) {
-      builder.leaveOut(said, `it cannot read the port ${word}`);
+      const why = isTemplate(word)
+        ? `${word} is known to the script alone`
+        : `it cannot read the port ${word}`;
+      builder.leaveOut(said, why);
       continue;
     }
     const { remarks, values } = placeOf(flags);

@@ -20,7 +20,7 @@ export function describeFileAndCluster(world: () => World): void {
     test("check --cluster names the pod of each forward, and starts nothing", async () => {
       await using project = await projectOf(world(), namespace, {
         api: { target: "svc/app", port: "http", local: 8080 },
-        web: { target: "deploy/app", port: 7000 },
+        web: { target: "deploy/app", port: 7000, local: 8084 },
       });
       const { stdout, stderr } = await project.ok("check", "--cluster", "--color", "never");
       const where = `(${world().context}, ${namespace})`;

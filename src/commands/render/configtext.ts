@@ -22,12 +22,46 @@ export function configFields(
     name: about.name,
     protect: about.protect,
     ranges: details.ranges.length === 0 ? undefined : Object.fromEntries(details.ranges.map(rangeFields)),
-    forwards: Object.fromEntries(on.map((entry) => [entry.spec.name, forwardFields(entry)])),
+    lint: Object.keys(details.lint).length === 0 ? undefined : details.lint,
+    forwards: Object.fromEntries(grouped(on).map((entries) => [keyOf(entries[0]), entryFields(entries)])),
   });
 }
 
 function rangeFields({ name, first, last, level, match }: RangeSpec): readonly [string, Value] {
   return [name, defined({ ports: `${first}-${last}`, level, match })];
+}
+
+/** A forward, or the forwards of one `ports` list. */
+type Entries = readonly [EntryDetails, ...EntryDetails[]];
+
+/** The key in `forwards`: `kafka` of `kafka:registry`. */
+function keyOf({ spec }: EntryDetails): string {
+  return spec.name.replace(/:.*/s, "");
+}
+
+function grouped(entries: readonly EntryDetails[]): readonly Entries[] {
+  const groups = new Map<string, [EntryDetails, ...EntryDetails[]]>();
+  for (const entry of entries) {
+    const group = groups.get(keyOf(entry));
+    if (group === undefined) groups.set(keyOf(entry), [entry]);
+    else group.push(entry);
+  }
+  return [...groups.values()];
+}
+
+function entryFields(entries: Entries): { readonly [key: string]: Value } {
+  const [first] = entries;
+  if (!first.spec.name.includes(":")) return forwardFields(first);
+  const {
+    port: _port,
+    targetPort: _targetPort,
+    local: _local,
+    protocol: _protocol,
+    ...shared
+  } = forwardFields(first);
+  const { target = "", ...others } = shared;
+  const ports = entries.map(({ spec }) => `${spec.local}:${spec.remotePort?.port ?? ""}/${spec.protocol}`);
+  return { target, ports, ...others };
 }
 
 function forwardFields({ spec, range }: EntryDetails): { readonly [key: string]: Value } {
@@ -165,6 +199,6 @@ const RESERVED = /^(?:true|false|null|yes|no|on|off|y|n|~)$/i;
 
 /** What was filled in already is not to be filled in again: a dollar sign stands twice. */
 function scalar(text: string): string {
-  const isPlain = /^[A-Za-z][\w./=-]*$/.test(text) && !RESERVED.test(text);
+  const isPlain = /^(?:[A-Za-z][\w./=-]*|\d+m?s)$/.test(text) && !RESERVED.test(text);
   return isPlain ? text : JSON.stringify(text).replaceAll("$", "$$$$");
 }
