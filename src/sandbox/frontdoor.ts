@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { createServer as createHttpServer, type Server as HttpServer } from "node:http";
-import { createServer as createHttpsServer } from "node:https";
+import { createServer as createHttpsServer, Server as HttpsServer } from "node:https";
 import { createServer, type Server, type Socket } from "node:net";
 import type { Certificates } from "./certificates.ts";
 
@@ -35,6 +35,11 @@ export class FrontDoor implements AsyncDisposable {
 
   get port(): number {
     return this.#port;
+  }
+
+  /** Shows these to whoever connects from now on; nothing changes for plain HTTP. */
+  setCertificates({ cert, key }: Certificates): void {
+    if (this.http instanceof HttpsServer) this.http.setSecureContext({ cert, key });
   }
 
   /** Open TCP connections. */

@@ -69,7 +69,7 @@ const UNTIL_DEFAULT_MS = 10_000;
 export class Sandbox implements AsyncDisposable {
   readonly #name: string;
   readonly #prefix: string;
-  readonly #ca: string | undefined;
+  #ca: string | undefined;
   readonly #timers = new Timers();
   readonly #pulse = new Pulse(this.#timers);
   readonly #store = new Store();
@@ -233,6 +233,12 @@ export class Sandbox implements AsyncDisposable {
   /** What happens to new TCP connections. */
   setWelcome(welcome: Welcome): void {
     this.#door.welcome = welcome;
+  }
+
+  /** Whoever connects from now on is shown these; kubeconfigs that are written from now on trust them. */
+  setCertificates(certificates: Certificates): void {
+    this.#door.setCertificates(certificates);
+    if (this.#ca !== undefined) this.#ca = certificates.ca;
   }
 
   /** The API server is down: connections are reset, new ones refused. Pods live on. */

@@ -5,8 +5,13 @@ import { connect, createServer, type Server, type Socket } from "node:net";
 export class Proxy implements AsyncDisposable {
   readonly #to: { readonly host: string; readonly port: number };
   readonly #sockets = new Set<Socket>();
+  /** Who is joined to whom, in both directions. */
+  readonly #pairs = new Map<Socket, Socket>();
+  /** Clients that came while the server was frozen. */
+  readonly #queue: Socket[] = [];
   #server: Server | undefined;
   #port = 0;
+  #life: "runs" | "frozen" = "runs";
 
   private constructor(to: { readonly host: string; readonly port: number }) {
     this.#to = to;
@@ -35,6 +40,19 @@ export class Proxy implements AsyncDisposable {
     for (const socket of this.#sockets) socket.unpipe().resume();
   }
 
+  /** As a server that is stopped: its connections stay and say nothing, new ones are taken by the system alone. */
+  freeze(): void {
+    this.#life = "frozen";
+    for (const socket of this.#sockets) socket.unpipe().pause();
+  }
+
+  /** It goes on where it was. */
+  thaw(): void {
+    this.#life = "runs";
+    for (const [socket, other] of this.#pairs) socket.pipe(other);
+    for (const client of this.#queue.splice(0)) this.#pass(client);
+  }
+
   /** The server is back, on the same port. */
   async open(): Promise<void> {
     this.#server = createServer({ noDelay: true }, (socket) => this.#pass(socket));
@@ -49,6 +67,13 @@ export class Proxy implements AsyncDisposable {
   }
 
   #pass(client: Socket): void {
+    if (this.#life === "frozen") {
+      this.#sockets.add(client);
+      client.on("error", () => {}).once("close", () => this.#sockets.delete(client));
+      this.#queue.push(client.pause());
+      return;
+    }
+    if (client.destroyed) return;
     const server = connect({ ...this.#to, noDelay: true });
     const ends = [client, server] as const;
     for (const [index, socket] of ends.entries()) {
@@ -57,9 +82,11 @@ export class Proxy implements AsyncDisposable {
       socket.on("error", () => {}); // `close` follows
       socket.on("close", () => {
         this.#sockets.delete(socket);
+        this.#pairs.delete(socket);
         other?.destroy();
       });
     }
+    this.#pairs.set(client, server).set(server, client);
     client.pipe(server).pipe(client);
   }
 }
