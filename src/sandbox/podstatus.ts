@@ -21,6 +21,17 @@ export interface PodFacts {
 const POD_IP = "10.244.0.10";
 const HOST_IP = "198.51.100.10";
 
+/** Of a pod that the scheduler finds no node for. */
+export function unboundStatus(): PodStatus {
+  const message = "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector.";
+  const base = { lastProbeTime: null, lastTransitionTime: timestamp() } as const;
+  return {
+    phase: "Pending",
+    conditions: [{ ...base, type: "PodScheduled", status: "False", reason: "Unschedulable", message }],
+    containerStatuses: [],
+  };
+}
+
 /** `before` gives the times of conditions that have not changed. */
 export function podStatus(
   spec: PodSpec,

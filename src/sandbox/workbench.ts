@@ -23,6 +23,7 @@ import {
   type WorkloadKind,
 } from "./objects.ts";
 import type { Pods } from "./pods.ts";
+import { unboundStatus } from "./podstatus.ts";
 import type { Store } from "./store.ts";
 
 /** The verbs by which tests and the demo change what is in a sandbox cluster. Namespaces come into being when used. */
@@ -108,6 +109,15 @@ export class Workbench {
     this.createNamespace(namespace);
     const pod = { name: manifest.name, namespace, labels: labelsOf(manifest), spec: podSpecOf(manifest) };
     return this.#pods.create(pod, programOf(manifest));
+  }
+
+  /** A pod that no node takes: it is there, and nothing ever becomes of it. */
+  createUnboundPod(namespace: string, manifest: PodManifest, annotations: Labels = {}): Pod {
+    this.createNamespace(namespace);
+    const { restartPolicy, terminationGracePeriodSeconds, containers } = podSpecOf(manifest);
+    const spec = { restartPolicy, terminationGracePeriodSeconds, containers }; // no node
+    const metadata = newMetadata(manifest.name, namespace, { labels: labelsOf(manifest), annotations });
+    return this.#store.put({ apiVersion: "v1", kind: "Pod", metadata, spec, status: unboundStatus() });
   }
 
   /** Pods in the order of their names, those that carry all the labels. */
