@@ -9,6 +9,7 @@ import { KeptSockets } from "./keptsockets.ts";
 import { Reach } from "./reach.ts";
 import { Throttle } from "./throttle.ts";
 import { LineSplitter } from "../wire/lines.ts";
+import { ItemSplitter } from "../wire/listitems.ts";
 import { Watchdog } from "./watchdog.ts";
 
 const BODY_SILENCE_MS = 10_000;
@@ -16,11 +17,11 @@ const BODY_SILENCE_MS = 10_000;
 /** A watch has a bookmark each minute (apiserver `storage/cacher`); without one for this long nobody is there. */
 const WATCH_SILENCE_MS = 90_000;
 
-/** Longest answer: a page of 500 pods with long annotations has some MiB. */
-const BODY_MAX_BYTES = 64 * 1024 * 1024;
+/** Longest answer with one object. */
+const BODY_MAX_BYTES = 4 * 1024 * 1024;
 const REFUSAL_MAX_BYTES = 64 * 1024;
 
-/** Longest line of a watch: etcd takes objects up to 1.5 MiB. */
+/** Longest line of a watch, and longest item of a list: etcd takes objects up to 1.5 MiB. */
 const LINE_MAX_BYTES = 4 * 1024 * 1024;
 
 /** A request, and what it is about for the words of its failure. */
@@ -60,6 +61,22 @@ export class RestClient implements Disposable {
     const text = await this.#body(await this.#send(request, signal), BODY_MAX_BYTES, signal);
     if (text === undefined) throw malformedAnswer(this.access, `more than ${BODY_MAX_BYTES} bytes`);
     return this.#parse(text);
+  }
+
+  /**
+   * One page of a list: `take` is called with the JSON of each item as it arrives, the promise resolves with the
+   * list's own members.
+   * @throws as {@link get}; `PROTOCOL` when it is cut short.
+   */
+  async list(request: ApiRequest, take: (item: unknown) => void, signal: AbortSignal): Promise<unknown> {
+    const splitter = new ItemSplitter(LINE_MAX_BYTES);
+    for await (const chunk of this.#chunks(await this.#send(request, signal), BODY_SILENCE_MS, signal)) {
+      const items = splitter.push(chunk);
+      if (items === undefined)
+        throw malformedAnswer(this.access, `an object of more than ${LINE_MAX_BYTES} bytes`);
+      for (const item of items) take(this.#parse(item));
+    }
+    return this.#parse(splitter.around);
   }
 
   /**

@@ -41,16 +41,16 @@ export class Source<T> {
     return { context, namespace: this.#namespace, resource: this.#kind.resource };
   }
 
-  /** All pages, each cut down to what is kept before the next is asked for, and the version they are of. */
+  /** All pages, each object cut down to what is kept as it arrives, and the version they are of. */
   async list(signal: AbortSignal): Promise<Listing<T> & { readonly version: string }> {
     const objects = new Map<string, T>();
     const marks: string[] = [];
     let token: string | undefined;
     for (;;) {
       const query = { limit: PAGE_OBJECTS, ...(token === undefined ? {} : { continue: token }) };
-      const page = Page.safeParse(await this.rest.get(this.#request("list", query), signal));
+      const take = (item: unknown): void => void marks.push(this.keep(objects, item));
+      const page = Page.safeParse(await this.rest.list(this.#request("list", query), take, signal));
       if (!page.success) throw this.malformed("a list without a version");
-      for (const item of page.data.items ?? []) marks.push(this.keep(objects, item));
       token = page.data.metadata.continue || undefined;
       if (token === undefined) {
         return { objects, mark: marks.join("\n"), version: page.data.metadata.resourceVersion };
@@ -113,5 +113,4 @@ export class Source<T> {
 
 const Page = z.object({
   metadata: z.object({ resourceVersion: z.string(), continue: z.optional(z.string()) }),
-  items: z.nullish(z.array(z.unknown())),
 });
