@@ -329,6 +329,7 @@ describe("410", () => {
     await rig.watching();
     expect(rig.reflector.objects?.size).toBe(600);
     expect(server.lists("pods")).toBe(4);
+    expect(rig.seen.map((now) => now.split(" ")[0])).toEqual(["synced"]); // nobody hears of it
   });
 
   test("to every second page: backs off", async () => {

@@ -321,8 +321,8 @@ export class Reflector<T> implements AsyncDisposable {
       return 0;
     }
     // That a version has grown too old is no trouble but the course of things, unless the list is of just now.
-    const hasAged = doing === "watch" && thrown instanceof ApiRefusal && thrown.status === 410;
-    if (hasAged && nowMs - this.#listedAtMs >= DEFAULT_BACKOFF.resetAfterMs) {
+    const isAged = thrown instanceof ApiRefusal && thrown.status === 410;
+    if (isAged && doing === "watch" && nowMs - this.#listedAtMs >= DEFAULT_BACKOFF.resetAfterMs) {
       log.info("watch expired", this.#source.fields);
       return 0;
     }
@@ -332,8 +332,9 @@ export class Reflector<T> implements AsyncDisposable {
     this.#wellSinceMs = undefined;
     this.#attempt = wasWell ? 1 : this.#attempt + 1;
     this.#logLoss(reason);
-    // A watch that breaks once is made anew at once; nobody need hear of it unless that fails too.
-    const isBlip = this.#knows && this.#attempt === 1 && reason.kind !== "denied";
+    // A watch that breaks once is made anew at once, and so is a list whose next page is no more to be had; nobody need
+    // hear of it unless that fails too.
+    const isBlip = (this.#knows || isAged) && this.#attempt === 1 && reason.kind !== "denied";
     if (!isBlip && this.#become({ kind: "failing", reason })) this.#onChange();
     return this.#waitMs(thrown, reason);
   }
