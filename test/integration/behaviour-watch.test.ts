@@ -1,16 +1,21 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { dial, expectEcho, httpGet } from "../rig/client.ts";
-import type { Project } from "../rig/project.ts";
+import { Project } from "../rig/project.ts";
 import { SandboxWorld } from "../behaviour/sandboxworld.ts";
-import { bringUp } from "../behaviour/stage.ts";
+import { bringUp, fileOf, type Forwards } from "../behaviour/stage.ts";
 
 /** What only a sandbox can do to a watch on purpose, and count. */
 describe("watches", () => {
   let world: SandboxWorld;
   let namespace: string;
   let project: Project;
+  let folder: string;
 
   beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "kfwd-users-"));
     world = await SandboxWorld.start();
     namespace = await world.newNamespace();
     await world.deploy(namespace, "app");
@@ -22,6 +27,7 @@ describe("watches", () => {
   afterAll(async () => {
     await project[Symbol.asyncDispose]();
     await world[Symbol.asyncDispose]();
+    await rm(folder, { recursive: true });
   });
 
   test("forwards share them: one of pods and one of Services, however many there are", () => {
@@ -79,6 +85,46 @@ describe("watches", () => {
     await world.deletePod(namespace, pod);
     await project.until("web", ({ state, pod: now }) => state === "ready" && now !== pod);
     expect(await httpGet(await project.port("web"))).not.toContain(pod);
+  });
+
+  describe("that are refused", () => {
+    const FORWARD = { verbs: ["create"], resources: ["pods/portforward"] };
+
+    async function projectAs(user: string, forwards: Forwards): Promise<Project> {
+      const { sandbox } = world;
+      const kubeconfig = join(folder, user);
+      await sandbox.writeKubeconfig(kubeconfig, user);
+      return Project.create({ kubeconfig, file: fileOf(namespace, forwards) });
+    }
+
+    test("to a user who may list: forwards work, and what changes is found when it matters", async () => {
+      const { sandbox } = world;
+      sandbox.setUser("lister", [{ verbs: ["get", "list"], resources: ["*"] }, FORWARD]);
+      await using mine = await projectAs("lister", {
+        web: { target: "svc/app", port: "http", local: "auto" },
+      });
+      await mine.ok("up", "--wait");
+      const { pod } = await mine.forward("web");
+      sandbox.requests.clear();
+      await world.deletePod(namespace, pod ?? "", { force: true });
+      expect(await httpGet(await mine.port("web"))).toMatch(/^hello from app-/); // held until it is found
+      await mine.until("web", ({ state, pod: now }) => state === "ready" && now !== pod, 20_000);
+      expect(sandbox.requests.count({ user: "lister", verb: "list" })).toBeLessThan(20);
+    });
+
+    test("to a user who may but read the pod that is named: its forward works", async () => {
+      const { sandbox } = world;
+      sandbox.setUser("reader", [{ verbs: ["get"], resources: ["pods"] }, FORWARD]);
+      await world.createPod(namespace, "lonely");
+      await using mine = await projectAs("reader", {
+        named: { target: "pod/lonely", port: "http", local: "auto" },
+        chosen: { target: "svc/app", port: "http", local: "auto", required: false },
+      });
+      await mine.ok("up", "--wait");
+      expect(await httpGet(await mine.port("named"))).toMatch(/^hello from lonely/);
+      const { reason } = await mine.forward("chosen");
+      expect(reason?.message).toMatch(/^user "reader" may not list (pods|services) in namespace /);
+    });
   });
 
   test("a forward that waits for pods asks nothing of the API server", async () => {

@@ -50,15 +50,19 @@ export class KubeCluster implements Cluster {
     const key = JSON.stringify([place.kubeconfig, place.context, endpoint.podUid]);
     const pool = this.#pools.get(key)?.pool ?? this.#newPool(place, endpoint);
     this.#pools.set(key, { pool, place });
+    const look = (): void => this.#api.look(place); // there may be another pod
     const use = pool.use(endpoint.port, {
       onOpen: () => events.onOpen(),
       onLost: (reason) => {
-        this.#api.look(place); // there may be another pod
+        look();
         events.onLost(reason);
       },
     });
     return {
-      retry: () => use.retry(),
+      retry: () => {
+        look();
+        use.retry();
+      },
       open: (port, handler, signal) => pool.stream(port, handler, signal),
       [Symbol.asyncDispose]: async () => {
         use[Symbol.dispose]();
