@@ -2,6 +2,7 @@
  * Composition root of the supervisor: joins the real clock, cluster, sockets, lock and log. `kfwd up` runs it in its
  * own process; `kfwd up -d` starts this file as a process that outlives the shell.
  */
+import { networkInterfaces } from "node:os";
 import { setFlagsFromString } from "node:v8";
 import { createHash } from "node:crypto";
 import { hostname } from "node:os";
@@ -120,8 +121,9 @@ async function keep({ supervisor, cluster, relays, log }: Parts, ownership: Owne
   const record = await keepRecord({ clock, log }, supervisor, (update) => ownership.update(update));
   let tellLost: (why: string) => void = () => {};
   const lostAsleep = new Promise<string>((resolve) => (tellLost = resolve));
-  const wake = watchForWake(clock, (sleptMs) => {
-    log.info("woke", { sleptMs });
+  const wake = watchForWake(clock, networkInterfaces, (what) => {
+    if (what.kind === "slept") log.info("woke", { sleptMs: Math.round(what.sleptMs) });
+    else log.info("network changed", { networks: what.networks });
     supervisor.wake();
     ownership.check().then(
       (why) => why !== undefined && tellLost(why),

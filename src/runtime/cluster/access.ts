@@ -1,7 +1,9 @@
 /** How to reach one API server as one user: what kubeconfig says, ready for a socket. */
 import type { Socket } from "node:net";
 import type { ConnectionOptions } from "node:tls";
+import type { KfwdError } from "../../errors.ts";
 import type { Intake } from "./intake.ts";
+import type { Names } from "./names.ts";
 import type { ProxyServer } from "./proxy.ts";
 
 /** Material for the next dial. Secrets: it goes to the socket and the request, never to a log. */
@@ -20,6 +22,16 @@ export interface Dialled {
   readonly credentials: Credentials;
 }
 
+/** What the dials to a server amount to. */
+export interface Reachability {
+  /** Why a dial is of no use now. */
+  readonly trouble: KfwdError | undefined;
+  /** A dial came to nothing. */
+  failed(thrown: unknown): void;
+  /** A dial came about. */
+  reached(): void;
+}
+
 /** One (kubeconfig, context): made once and shared by the REST client, the watches and the upgrades. */
 export interface ApiAccess {
   readonly context: string;
@@ -29,6 +41,10 @@ export interface ApiAccess {
   readonly server: URL;
   /** Undefined where the server is dialled directly. */
   readonly proxy?: ProxyServer | undefined;
+  /** Where its name leads; absent: as the system says at each dial. */
+  readonly names?: Names;
+  /** Whether it can be reached, as all who dial it found; absent: nobody keeps count. */
+  readonly lookout?: Reachability;
   /** The command that renews the user's login, where the kubeconfig gives it away. */
   readonly loginHint?: string | undefined;
   /**

@@ -1,8 +1,8 @@
 /** The Kubernetes side of the seams: names from kubeconfig, resolutions from watches, tunnels from pools. */
 import type { Clock, Cluster, Place, Random, Tunnel, TunnelEvents } from "../deps.ts";
 import type { Endpoint, Note } from "../core/status.ts";
-import { Dialler } from "./dial.ts";
 import type { RenewableAccess } from "./access.ts";
+import { Dialler } from "./dial.ts";
 import type { KubeApi } from "./kubeapi.ts";
 import { Ladder } from "./ladder.ts";
 import { Pool } from "./pool.ts";

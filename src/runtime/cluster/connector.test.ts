@@ -1,3 +1,4 @@
+import type { LookupAddress } from "node:dns";
 import { once } from "node:events";
 import type { AddressInfo, Socket } from "node:net";
 import { createSecureContext, createServer, type Server, type TLSSocket, type TlsOptions } from "node:tls";
@@ -5,9 +6,11 @@ import { generate } from "selfsigned";
 import { afterEach, describe, expect, test } from "vitest";
 import { FakeClock, turnUntil } from "../../../test/fakes/clock.ts";
 import { TunnelProxy, type TunnelProxyOptions } from "../../../test/rig/tunnelproxy.ts";
+import { KfwdError } from "../../errors.ts";
 import { makeCertificates } from "../../sandbox/certificates.ts";
 import type { Credentials } from "./access.ts";
 import { Connector } from "./connector.ts";
+import { Names } from "./names.ts";
 import { chooseProxy } from "./proxy.ts";
 
 const { ca, cert, key } = await makeCertificates();
@@ -50,10 +53,7 @@ class Rig {
     const rig = new Rig(options);
     rig.#server.listen(0, "127.0.0.1");
     await once(rig.#server, "listening");
-    cleanUp.push(async () => {
-      rig.#server.close();
-      await once(rig.#server, "close");
-    });
+    cleanUp.push(() => rig.stop());
     if (through) {
       rig.proxy = await TunnelProxy.start({ hosts: { "api.invalid": "127.0.0.1" }, ...through });
       const { proxy } = rig;
@@ -62,11 +62,18 @@ class Rig {
     return rig;
   }
 
-  connector(host = "127.0.0.1"): Connector {
+  /** Nobody listens any more. */
+  async stop(): Promise<void> {
+    if (!this.#server.listening) return;
+    this.#server.close();
+    await once(this.#server, "close");
+  }
+
+  connector(host = "127.0.0.1", more: Partial<ConstructorParameters<typeof Connector>[0]> = {}): Connector {
     const server = new URL(`https://${host}:${(this.#server.address() as AddressInfo).port}/prefix`);
     const choice = chooseProxy({ server, proxyUrl: this.proxy?.url(), env: {} });
     const proxy = choice.kind === "proxy" ? choice.proxy : undefined;
-    return new Connector({ context: "kt", user: "ann", server, proxy }, this.clock);
+    return new Connector({ context: "kt", user: "ann", server, proxy, ...more }, this.clock);
   }
 }
 
@@ -193,4 +200,81 @@ test("a server that is silent behind a proxy is given up as one that is silent i
   await turnUntil(() => clock.pending === 1);
   while (clock.pending > 0) await clock.advance(5_000);
   expect(String(await work)).toContain("no TLS handshake came about within 5 s");
+});
+
+describe("a server that is known to be out of reach", () => {
+  const refused = new KfwdError("UNREACHABLE", "connection refused");
+  const known = (trouble: KfwdError | undefined) => {
+    const calls: unknown[] = [];
+    return {
+      calls,
+      trouble,
+      failed: (thrown: unknown) => void calls.push(thrown),
+      reached: () => void calls.push("reached"),
+    };
+  };
+
+  test("is not dialled, unless it is to be found out", async () => {
+    const rig = await Rig.start();
+    const lookout = known(refused);
+    const connector = rig.connector("127.0.0.1", { lookout });
+    await expect(connector.connect(credentials(trusting()), here)).rejects.toBe(refused);
+    await connector.probe(credentials(trusting()), here);
+    await expect(connector.probe(credentials({}), here)).rejects.toThrow(/signed by an authority/);
+    expect(lookout.calls).toEqual([]);
+  });
+
+  test("each dial tells what it came to, but not one that was called off", async () => {
+    const rig = await Rig.start();
+    const lookout = known(undefined);
+    const connector = rig.connector("127.0.0.1", { lookout });
+    (await connector.connect(credentials(trusting()), here)).destroy();
+    await expect(connector.connect(credentials({}), here)).rejects.toThrow(/signed by an authority/);
+    await expect(connector.connect(credentials(trusting()), AbortSignal.abort())).rejects.toThrow();
+    expect(lookout.calls).toMatchObject(["reached", { code: "UNREACHABLE" }]);
+  });
+
+  test("is knocked at without credentials where there are none", async () => {
+    const rig = await Rig.start();
+    await rig.connector().probe(undefined, here);
+    expect(rig.seen).toEqual([]);
+  });
+});
+
+describe("the name of a server", () => {
+  const tls = { ...trusting(), servername: "localhost" };
+  const answering = (rig: Rig, answer: () => Promise<readonly LookupAddress[]>) =>
+    rig.connector("api.invalid", { names: new Names(rig.clock, answer) });
+  const LOCAL = [{ address: "127.0.0.1", family: 4 }];
+
+  test("may be gone as long as the address that worked last works", async () => {
+    const rig = await Rig.start();
+    let answer = (): Promise<readonly LookupAddress[]> => Promise.resolve(LOCAL);
+    const connector = answering(rig, () => answer());
+    (await connector.connect(credentials(tls), here)).destroy();
+    answer = () => Promise.reject(Object.assign(new Error("no"), { code: "ENOTFOUND" }));
+    const socket = await connector.connect(credentials(tls), here);
+    expect(socket.remoteAddress).toBe("127.0.0.1");
+    socket.destroy();
+  });
+
+  test("is what is to blame when that address does not work any more", async () => {
+    const rig = await Rig.start();
+    let answer = (): Promise<readonly LookupAddress[]> => Promise.resolve(LOCAL);
+    const connector = answering(rig, () => answer());
+    (await connector.connect(credentials(tls), here)).destroy();
+    answer = () => Promise.reject(Object.assign(new Error("no"), { code: "ENOTFOUND" }));
+    await rig.stop();
+    await expect(connector.connect(credentials(tls), here)).rejects.toThrow(
+      /: no address is known for "api.invalid"$/,
+    );
+  });
+
+  test("that nobody tells in 5 s is a clear word", async () => {
+    const rig = await Rig.start();
+    const work = answering(rig, () => new Promise(() => {})).connect(credentials(tls), here);
+    const failed = expect(work).rejects.toThrow(/: the name server does not answer$/);
+    await rig.clock.advance(5_000);
+    await failed;
+  });
 });

@@ -11,6 +11,7 @@ import { connect as connectTls, type ConnectionOptions } from "node:tls";
 import type { Clock } from "../deps.ts";
 import type { ApiAccess, Credentials } from "./access.ts";
 import { deadlineFailure, dialFailure } from "./failures.ts";
+import { lookupOf, type Whereabouts } from "./names.ts";
 import { serverAddress } from "./proxy.ts";
 import { reached, type Bounds } from "./socketwait.ts";
 import { openTunnel } from "./tunnelling.ts";
@@ -34,18 +35,81 @@ export class Connector {
   }
 
   /**
-   * A socket that is ready for a request; one that leads through a proxy may be paused.
+   * A socket that is ready for a request; one that leads through a proxy may be paused. While the server is known to be
+   * out of reach, it fails at once.
    * @throws KfwdError of exit status 4, or the signal's reason.
    */
   async connect(credentials: Credentials, signal: AbortSignal, onread?: OnReadOpts): Promise<Socket> {
     signal.throwIfAborted();
+    const { lookout } = this.#access;
+    if (lookout?.trouble) throw lookout.trouble;
+    try {
+      const socket = await this.dial(credentials, signal, onread);
+      lookout?.reached();
+      return socket;
+    } catch (thrown) {
+      if (!signal.aborted) lookout?.failed(thrown);
+      throw thrown;
+    }
+  }
+
+  /** As {@link connect}, whatever is known. */
+  async dial(credentials: Credentials, signal: AbortSignal, onread?: OnReadOpts): Promise<Socket> {
+    signal.throwIfAborted();
     const { server, proxy } = this.#access;
     const to = serverAddress(server);
     const tunnel = proxy && (await this.#tunnel(proxy, credentials, signal));
-    if (server.protocol !== "https:") return tunnel ?? this.#tcp({ ...to, onread }, signal);
-    const socket = this.#startTls(credentials.tls, { ...to, ...(tunnel ? { socket: tunnel } : {}), onread });
+    const found = tunnel ? undefined : await this.#find(to.host, signal);
+    const way = { ...to, ...(found ? { lookup: lookupOf(found) } : {}), onread };
     try {
-      if (!tunnel) await this.#connected(socket, signal);
+      const socket =
+        server.protocol === "https:"
+          ? await this.#tls(credentials.tls, { ...way, ...(tunnel ? { socket: tunnel } : {}) }, signal)
+          : (tunnel ?? (await this.#tcp(way, signal)));
+      if (found) this.#access.names?.worked(to.host, found);
+      return socket;
+    } catch (thrown) {
+      tunnel?.destroy();
+      // That the address of before does not answer matters less than why there is no newer one.
+      throw found?.doubt && !signal.aborted ? dialFailure(this.#access, found.doubt) : thrown;
+    }
+  }
+
+  /**
+   * Dials and hangs up; without credentials it stops short of TLS.
+   * @throws as {@link connect}.
+   */
+  async probe(credentials: Credentials | undefined, signal: AbortSignal): Promise<void> {
+    const { server, proxy } = this.#access;
+    const to = serverAddress(server);
+    const nobody: Credentials = { tls: {}, headers: {} };
+    const knock = async (): Promise<Socket> => {
+      if (proxy) return this.#tunnel(proxy, nobody, signal);
+      const found = await this.#find(to.host, signal);
+      return this.#tcp({ ...to, ...(found ? { lookup: lookupOf(found) } : {}) }, signal);
+    };
+    const socket = credentials ? await this.dial(credentials, signal) : await knock();
+    socket.destroy();
+  }
+
+  /** Undefined for an address, and where the socket may find it by itself. */
+  async #find(host: string, signal: AbortSignal): Promise<Whereabouts | undefined> {
+    if (isIP(host)) return undefined;
+    try {
+      return await this.#access.names?.find(host, signal);
+    } catch (thrown) {
+      throw signal.aborted ? signal.reason : dialFailure(this.#access, thrown);
+    }
+  }
+
+  async #tls(
+    tls: ConnectionOptions,
+    to: ConnectionOptions & ConnectOpts,
+    signal: AbortSignal,
+  ): Promise<Socket> {
+    const socket = this.#startTls(tls, to);
+    try {
+      if (!to.socket) await this.#connected(socket, signal);
       await reached(
         socket,
         "secureConnect",
@@ -53,7 +117,6 @@ export class Connector {
       );
     } catch (thrown) {
       this.#session = undefined; // it may be what the server did not like
-      tunnel?.destroy();
       throw thrown;
     }
     return socket;

@@ -90,6 +90,12 @@ export function socketTrouble(
   };
 }
 
+/** Whether a failed dial met a certificate that is not to be trusted: a login page, or something that intercepts TLS. */
+export function isDistrust(error: KfwdError): boolean {
+  const code = errnoOf(error.cause) ?? "";
+  return code === "ERR_TLS_CERT_ALTNAME_INVALID" || Object.hasOwn(CERTIFICATE, code);
+}
+
 /** A server that let a deadline pass: `missing` says what did not come. */
 export function deadlineFailure(access: ApiName, missing: string, deadlineMs: number): KfwdError {
   const message = `cannot reach ${nameOf(access)}: ${missing} within ${deadlineMs / 1000} s`;

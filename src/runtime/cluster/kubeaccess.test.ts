@@ -1,14 +1,26 @@
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { once } from "node:events";
+import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { generate } from "selfsigned";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { until } from "../../../test/fakes/apiserver.ts";
 import { FakeClock } from "../../../test/fakes/clock.ts";
 import { makeFifo } from "../../../test/fakes/fifo.ts";
+import { FakeLog } from "../../../test/fakes/world.ts";
 import { KfwdError } from "../../errors.ts";
 import { KubeAccess } from "./kubeaccess.ts";
 import { Kubeconfigs } from "./kubeconfig.ts";
+
+/** Something that can be reached: a plugin that fails is to blame only then. */
+const server = createServer((socket) => socket.destroy());
+let url: string;
+beforeAll(async () => {
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  url = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+});
+afterAll(() => void server.close());
 
 let folder: string;
 beforeEach(() => {
@@ -28,13 +40,19 @@ class Rig {
     const kubeconfigs = new Kubeconfigs({ env: {}, home: folder });
     const look = () => kubeconfigs.connection(this.path, "kt");
     const processEnv = { PATH: process.env["PATH"], ...env };
-    this.access = new KubeAccess(look(), look, { clock: this.clock, env: processEnv, version: "1.2.3" });
+    this.access = new KubeAccess(look(), look, {
+      clock: this.clock,
+      random: () => 0.5,
+      log: new FakeLog(),
+      env: processEnv,
+      version: "1.2.3",
+    });
   }
 
   write(user: object, cluster: object = {}): void {
     const config = {
       contexts: [{ name: "kt", context: { cluster: "c", user: "ann" } }],
-      clusters: [{ name: "c", cluster: { server: "https://10.0.0.1:6443", ...cluster } }],
+      clusters: [{ name: "c", cluster: { server: url, ...cluster } }],
       users: [{ name: "ann", user }],
     };
     writeFileSync(this.path, JSON.stringify(config));
@@ -351,7 +369,7 @@ describe("a credential plugin", () => {
       spec: {
         interactive: false,
         cluster: {
-          server: "https://10.0.0.1:6443/",
+          server: `${url}/`,
           "tls-server-name": "kubernetes",
           config: { audience: "x" },
         },
@@ -365,7 +383,7 @@ describe("a credential plugin", () => {
     expect(JSON.parse(readFileSync(join(folder, "info"), "utf8"))).toMatchObject({
       spec: { interactive: false },
     });
-    expect(readFileSync(join(folder, "info"), "utf8")).not.toContain("10.0.0.1");
+    expect(readFileSync(join(folder, "info"), "utf8")).not.toContain("127.0.0.1");
   });
 
   test("may answer with a certificate", async () => {
@@ -597,6 +615,37 @@ describe("a credential plugin", () => {
       rig.access.forget(credentials);
     }
     expect(runs()).toBe(5);
+  });
+});
+
+describe("a credential plugin without a network", () => {
+  const unreachable = { server: "https://127.0.0.1:1" };
+
+  test("is not blamed, not run again and again, and run at once when there is one", async () => {
+    const rig = new Rig(plugin("exit 1"), unreachable);
+    for (let i = 0; i < 5; i++) {
+      expect(await rig.failure()).toMatchObject({
+        code: "UNREACHABLE",
+        message: 'cannot reach https://127.0.0.1:1 (context "kt"): connection refused',
+      });
+    }
+    expect(runs()).toBe(1);
+    rig.write(plugin(answer("t")));
+    expect(await rig.headers()).toEqual({ Authorization: "Bearer t" });
+    rig.access[Symbol.dispose]();
+    expect(rig.clock.pending).toBe(0);
+  });
+
+  test("whose answer still holds need not be run, so dials go on", async () => {
+    const rig = new Rig(plugin(answer("t", 600_000)), unreachable);
+    await rig.headers();
+    rig.access.lookout.failed(new KfwdError("UNREACHABLE", "x"));
+    await until(() => rig.access.lookout.trouble !== undefined);
+    expect(await rig.headers()).toEqual({ Authorization: "Bearer t" });
+    await rig.clock.advance(540_000);
+    expect((await rig.failure()).code).toBe("UNREACHABLE");
+    expect(runs()).toBe(1);
+    rig.access[Symbol.dispose]();
   });
 });
 

@@ -4,13 +4,16 @@ import { isIP } from "node:net";
 import { isDeepStrictEqual } from "node:util";
 import { KfwdError } from "../../errors.ts";
 import type { Note } from "../core/status.ts";
-import type { Clock, Terminal } from "../deps.ts";
+import type { Clock, Log, Random, Terminal } from "../deps.ts";
 import type { Credentials, RenewableAccess } from "./access.ts";
 import { Breaker } from "./breaker.ts";
+import { Connector } from "./connector.ts";
 import type { Connection } from "./kubeconfig.ts";
 import { MaterialReader, type Material } from "./material.ts";
+import { Names } from "./names.ts";
 import { loginHint, PluginNotRun, type PluginAnswer } from "./plugin.ts";
 import type { ProxyServer } from "./proxy.ts";
+import { Lookout } from "./lookout.ts";
 
 /** Files and tokens of a kubeconfig are read anew after this long: others renew them, and client-go does the same. */
 const REREAD_MS = 60_000;
@@ -31,6 +34,8 @@ const PROVEN_MS = 300_000;
 /** What a {@link KubeAccess} needs of the world. */
 export interface AccessSurroundings {
   readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Of kfwd, for the User-Agent. */
   readonly version: string;
@@ -55,6 +60,8 @@ interface Held {
 /** Runs one renewal at a time, whoever asks. Disposing ends a plugin that is running. */
 export class KubeAccess implements RenewableAccess, Disposable {
   readonly context: string;
+  readonly names: Names;
+  readonly lookout: Lookout;
   readonly #around: AccessSurroundings;
   readonly #look: () => Connection;
   readonly #reader = new MaterialReader();
@@ -74,7 +81,13 @@ export class KubeAccess implements RenewableAccess, Disposable {
     this.#connection = connection;
     this.#look = look;
     this.#around = around;
-    this.#breaker = new Breaker(around.clock, PLUGIN_FAILURES_MAX, PLUGIN_REST_MS);
+    const { clock, random, log } = around;
+    this.#breaker = new Breaker(clock, PLUGIN_FAILURES_MAX, PLUGIN_REST_MS);
+    this.names = new Names(clock);
+    const connector = new Connector(this, clock);
+    // What is there already does for a handshake: no plugin is run to find out whether there is a network.
+    const probe = (signal: AbortSignal): Promise<void> => connector.probe(this.#held?.credentials, signal);
+    this.lookout = new Lookout({ clock, random, log, context: connection.context, probe });
   }
 
   get user(): string {
@@ -105,6 +118,8 @@ export class KubeAccess implements RenewableAccess, Disposable {
       if (this.#lastError) throw this.#lastError;
       if (held) return held.credentials; // the server refuses them again, and no plugin is run
     }
+    // Without a network a plugin could only fail, and then be left alone when the network is back.
+    if (this.lookout.trouble && !(held && this.#hasAnswer(held))) throw this.lookout.trouble;
     return abortable(this.#renewOnce(undefined), signal);
   }
 
@@ -137,12 +152,14 @@ export class KubeAccess implements RenewableAccess, Disposable {
   /** A person wants it to work now: a plugin that was left alone may be run again. */
   retry(): void {
     this.#breaker.reset();
+    this.lookout.wake();
   }
 
   [Symbol.dispose](): void {
     this.#ended.abort(
       new KfwdError("CREDENTIALS", `the access to context "${this.context}" has been closed`),
     );
+    this.lookout[Symbol.dispose]();
   }
 
   #renewOnce(terminal: Terminal | undefined): Promise<Credentials> {
@@ -179,15 +196,16 @@ export class KubeAccess implements RenewableAccess, Disposable {
         this.#held = { ...held, untilMs: clock.now() + MENDING_MS };
         return held.credentials;
       }
-      this.#lastError = this.#countFailure(error);
+      const wasRun = connection.user.exec !== undefined && !(error instanceof PluginNotRun);
+      const trouble = wasRun && !this.#ended.signal.aborted ? await this.lookout.ask() : undefined;
+      if (trouble) throw trouble;
+      this.#lastError = wasRun ? this.#countFailure(error) : error;
       throw this.#lastError;
     }
   }
 
-  /** Only what was run counts: it may have opened a window. */
   #countFailure(error: KfwdError): KfwdError {
-    const { exec } = this.#connection.user;
-    if (exec === undefined || error instanceof PluginNotRun || !this.#breaker.failed()) return error;
+    if (!this.#breaker.failed()) return error;
     const { code, message, detail } = error;
     const hint = `${error.hint ?? "log in again"}, then kfwd up: after ${PLUGIN_FAILURES_MAX} failures the plugin is run each ${PLUGIN_REST_MS / 60_000} min only`;
     return new KfwdError(code, message, { hint, detail, cause: error });
@@ -224,6 +242,7 @@ export class KubeAccess implements RenewableAccess, Disposable {
     if (isDeepStrictEqual(latest, this.#connection)) return; // another context of the same file was edited
     this.#connection = latest;
     this.#breaker.reset();
+    this.lookout.wake(); // it may lead elsewhere
     if (this.#held) this.#held = { ...this.#held, stage: "outdated" };
   }
 

@@ -113,7 +113,10 @@ export class KubeApi implements AsyncDisposable {
   /** @see Cluster.wake */
   wake(place?: Place): void {
     if (place === undefined) {
-      for (const { rest } of this.#clients.values()) rest.wake();
+      for (const { access, rest } of this.#clients.values()) {
+        access.lookout.wake();
+        rest.wake();
+      }
       this.#followers.wake("slept");
       return;
     }
@@ -164,9 +167,14 @@ export class KubeApi implements AsyncDisposable {
       const { source } = access.proxy;
       this.#options.log.info("proxy", { context: place.context, proxy: addressText(access.proxy), source });
     }
-    const rest = new RestClient(access, this.#options.clock, () => {
+    const back = (): void => {
       this.#followers.wake("back", { rest });
       for (const tell of this.#onBack) tell(access);
+    };
+    const rest = new RestClient(access, this.#options.clock, back);
+    access.lookout.onBack(() => {
+      rest.forgetTrouble();
+      back();
     });
     const client: Client = { access, rest, doubtedAtMs: Number.NEGATIVE_INFINITY };
     this.#clients.set(key, client);

@@ -365,6 +365,53 @@ describe("the last user's leaving", () => {
   });
 });
 
+describe("after a sleep", () => {
+  test("who comes does not wait to learn that the old connection is dead: a new one is made at once", async () => {
+    await standing();
+    await turnUntil(() => peers.length === 1);
+    const [dead] = peers;
+    if (dead) dead.answerPings = "none";
+    pool.wake();
+    await pool.stream(80, new Ears(), here);
+    await peers[1]?.until("fin 1");
+    await clock.advance(2_000);
+    await turnUntil(() => dead?.socket.closed ?? false);
+    expect(told).toEqual(["open"]);
+  });
+
+  test("connections that live are kept, and their streams go on", async () => {
+    await standing();
+    const ears = new Ears();
+    await pool.stream(80, ears, here);
+    await turnUntil(() => peers.length === 2);
+    pool.wake();
+    await peers[0]?.until("ping");
+    await peers[1]?.until("ping");
+    await clock.advance(2_000);
+    expect(peers.map(({ socket }) => socket.destroyed)).not.toContain(true);
+    expect([ears.end, told]).toEqual([undefined, ["open"]]);
+  });
+
+  test("nothing is made for nobody", async () => {
+    const user = await standing();
+    user[Symbol.dispose]();
+    pool.wake();
+    await settle();
+    expect(upgrades).toBe(1);
+  });
+});
+
+test("one that is back after it was out of reach: who lost their connection get another, who did not keep theirs", async () => {
+  script = [unreachable()];
+  use();
+  await turnUntil(() => told.length === 1);
+  pool.revive();
+  await turnUntil(() => told.length === 2);
+  pool.revive();
+  await settle();
+  expect([upgrades, told]).toEqual([2, ["lost Unreachable", "open"]]);
+});
+
 test("a connection that dies without a word is told, one that is closed is not", async () => {
   const user = await standing();
   peers[0]?.socket.destroy();

@@ -142,7 +142,23 @@ export class Pool {
 
   /** The machine slept, or the network changed: connections that do not answer are dropped at once. */
   wake(): void {
-    for (const connection of this.#connections) void connection.prove();
+    for (const connection of this.#connections) {
+      if (connection.load > 0) void connection.prove();
+      else void this.#proveIdle(connection);
+    }
+    this.#keepOneReady();
+  }
+
+  /** Whoever comes meanwhile gets a new connection, which is there sooner than an old one is known to be dead. */
+  async #proveIdle(connection: PodConnection): Promise<void> {
+    if (this.#sweeping.has(connection)) return;
+    this.#sweeping.add(connection);
+    await connection.prove();
+    this.#sweeping.delete(connection);
+    if (!this.#connections.has(connection)) return;
+    this.#serveWaiting();
+    if (this.unused) this.#closeIdle(0);
+    else this.#trimLater();
   }
 
   /** The API server is back after it did not serve: nobody need wait for the next try. */
