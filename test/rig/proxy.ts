@@ -3,7 +3,7 @@ import { connect, createServer, type Server, type Socket } from "node:net";
 
 /** A TCP pass-through in front of an API server, so that tests can take the server away on any cluster. */
 export class Proxy implements AsyncDisposable {
-  readonly #to: { readonly host: string; readonly port: number };
+  #to: { readonly host: string; readonly port: number };
   readonly #sockets = new Set<Socket>();
   /** Who is joined to whom, in both directions. */
   readonly #pairs = new Map<Socket, Socket>();
@@ -51,6 +51,17 @@ export class Proxy implements AsyncDisposable {
     this.#life = "runs";
     for (const [socket, other] of this.#pairs) socket.pipe(other);
     for (const client of this.#queue.splice(0)) this.#pass(client);
+  }
+
+  /** Connections lead to another server, and those there are break, until the function that it returns is called. */
+  lead(to: { readonly host: string; readonly port: number }): () => void {
+    const before = this.#to;
+    const leadTo = (next: typeof to): void => {
+      this.#to = next;
+      for (const socket of this.#sockets) socket.resetAndDestroy();
+    };
+    leadTo(to);
+    return () => leadTo(before);
   }
 
   /** The server is back, on the same port. */

@@ -270,6 +270,14 @@ describe("the name of a server", () => {
     );
   });
 
+  test("may lead to where no route does: the socket fails at once, which is a clear word", async () => {
+    const rig = await Rig.start();
+    const connector = answering(rig, async () => [{ address: "255.255.255.255", family: 4 }]);
+    for (const to of [credentials(tls), undefined]) {
+      await expect(connector.probe(to, here)).rejects.toThrow(/: no route to the network$/);
+    }
+  });
+
   test("that nobody tells in 5 s is a clear word", async () => {
     const rig = await Rig.start();
     const work = answering(rig, () => new Promise(() => {})).connect(credentials(tls), here);

@@ -84,9 +84,12 @@ export class Names {
 export function lookupOf({ addresses }: Whereabouts): LookupFunction {
   return (_host, options, found) => {
     const [first] = addresses;
-    if (options.all) found(null, [...addresses]);
-    else if (first) found(null, first.address, first.family);
-    else found(noAnswer(), "", 0);
+    // Later, as the system does: where there is no route the socket fails at once, before anybody listens to it.
+    queueMicrotask(() => {
+      if (options.all) found(null, [...addresses]);
+      else if (first) found(null, first.address, first.family);
+      else found(noAnswer(), "", 0);
+    });
   };
 }
 
