@@ -107,7 +107,9 @@ export interface World extends AsyncDisposable {
 }
 
 /** Ports of the app besides 8080, which is `http`. */
-export const APP_PORTS = [7000, 7001, 7002, 7003, 7004, 7005, 7006, 7007, 7008, 7009, 7010] as const;
+export const APP_PORTS = [
+  7000, 7001, 7002, 7003, 7004, 7005, 7006, 7007, 7008, 7009, 7010, 7011, 7012,
+] as const;
 
 /** What the Service of an app offers. */
 export const APP_SERVICE_PORTS: readonly ServicePort[] = [

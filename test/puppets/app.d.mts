@@ -5,6 +5,9 @@ export const apps: Readonly<
   Record<number, (socket: Socket, pod: { readonly name: string; readonly namespace: string }) => void>
 >;
 
+/** What apps of this process have heard on port 7011, a line of JSON each. */
+export const ledger: readonly string[];
+
 /** Bytes that anybody with the seed can make again, as many as asked for at a time. */
 export function bytesOf(seed: number): (size: number) => Buffer;
 

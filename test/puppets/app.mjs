@@ -2,11 +2,17 @@
 // whole file is handed to `node --input-type=module -e`, with KFWD_PUPPET=listen.
 import { createCipheriv, createHash } from "node:crypto";
 import { createServer as createHttpServer } from "node:http";
-import { createServer } from "node:net";
+import { connect, createServer } from "node:net";
 import { hostname } from "node:os";
 
 /** By pod: a sandbox runs many in one process. */
 const tallies = new Map();
+
+/**
+ * What apps have heard on port 7011, a line of JSON each. In a cluster they tell it to the pods behind Service `ledger`,
+ * where there is one, so that it outlives them.
+ */
+export const ledger = [];
 
 const PATTERN = Buffer.from("0123456789abcdef".repeat(4096)); // 64 KiB
 
@@ -56,6 +62,22 @@ export function hearPieces(socket, seed, take) {
     socket.pause();
     setTimeout(() => socket.resume(), restMs);
   });
+}
+
+/** Port 7012 of Service `ledger`, if this pod came after it. */
+const LEDGER_HOST = process.env.KFWD_PUPPET === "listen" ? process.env.LEDGER_SERVICE_HOST : undefined;
+let courier;
+
+function note(entry) {
+  const line = JSON.stringify({ ...entry, at: Date.now() });
+  if (LEDGER_HOST === undefined) {
+    ledger.push(line);
+    return;
+  }
+  if (courier === undefined || courier.destroyed) {
+    courier = connect({ host: LEDGER_HOST, port: 7012 }).on("error", () => {});
+  }
+  courier.write(`${line}\n`);
 }
 
 /** Port to what it does with a connection; `pod` has the pod's name. */
@@ -171,9 +193,54 @@ export const apps = {
       return restMs;
     });
   },
+  /**
+   * `<id> <seed> <up> <down> <rest>\n`, then as on port 7010, with a look at each byte: `up` bytes of the seed after it are
+   * wanted. The ledger has a line when the head has come, at the first wrong byte, and at the end.
+   */
+  7011(socket, pod) {
+    const hash = createHash("sha256");
+    let [head, id, left, heard, missing, wanted] = ["", "", Number.NaN, 0, 2, () => Buffer.alloc(0)];
+    const tell = (what, more = {}) => id !== "" && note({ id, pod: pod.name, what, heard, ...more });
+    const finish = () => --missing === 0 && socket.end(hash.copy().digest("hex"));
+    hearPieces(socket, 7011, (chunk) => {
+      let [body, restMs] = [chunk, 0];
+      if (Number.isNaN(left)) {
+        const end = chunk.indexOf(10);
+        head += chunk.toString("latin1", 0, end < 0 ? chunk.length : end);
+        if (end < 0) return 0;
+        const [name, ...numbers] = head.split(" ");
+        const [seed, up, down, first] = numbers.map(Number);
+        [id, left, restMs, wanted] = [name, up, first, bytesOf(seed + 1)];
+        tell("open");
+        body = chunk.subarray(end + 1);
+        sayPieces(socket, seed, down, finish);
+        if (up === 0) finish();
+      }
+      if (body.length === 0) return restMs;
+      if (body.length > left || !wanted(body.length).equals(body)) tell("wrong", { came: body.length });
+      hash.update(body);
+      heard += body.length;
+      left -= body.length;
+      if (left === 0) finish();
+      return restMs;
+    });
+    let how = "cut";
+    socket.once("end", () => (how = "end"));
+    socket.once("error", ({ code }) => (how = code));
+    socket.once("close", () => tell("close", { how, sha256: hash.digest("hex") }));
+  },
+  /** Takes lines for the ledger. */
+  7012(socket) {
+    let partial = "";
+    socket.setEncoding("utf8").on("data", (text) => {
+      const lines = (partial + text).split("\n");
+      partial = lines.pop();
+      ledger.push(...lines);
+    });
+  },
 };
 
-/** Where a pod of a real cluster takes orders: `GET /ready`, `/unready`, `/listen/PORT`, `/deafen/PORT`, `/exit`. */
+/** Where a pod of a real cluster takes orders: `GET /ready`, `/unready`, `/listen/PORT`, `/deafen/PORT`, `/exit`, `/ledger`. */
 const CONTROL_PORT = 7099;
 
 if (process.env.KFWD_PUPPET === "listen") {
@@ -211,6 +278,7 @@ if (process.env.KFWD_PUPPET === "listen") {
   for (const port of Object.keys(apps)) listen(port);
   createHttpServer((request, response) => {
     const [, order, argument] = request.url.split("/");
+    if (order === "ledger") return void response.end(ledger.join("\n"));
     response.statusCode = orders[order]?.(argument) ? 200 : 503;
     response.end(`${order}\n`);
   }).listen(CONTROL_PORT);
