@@ -49,19 +49,16 @@ function grouped(entries: readonly EntryDetails[]): readonly Entries[] {
   return [...groups.values()];
 }
 
+/** What an item of `ports` says in its own words. */
+const OF_ONE_PORT: ReadonlySet<string> = new Set(["port", "targetPort", "local", "protocol"]);
+
 function entryFields(entries: Entries): { readonly [key: string]: Value } {
   const [first] = entries;
   if (!first.spec.name.includes(":")) return forwardFields(first);
-  const {
-    port: _port,
-    targetPort: _targetPort,
-    local: _local,
-    protocol: _protocol,
-    ...shared
-  } = forwardFields(first);
-  const { target = "", ...others } = shared;
+  const { target = "", ...fields } = forwardFields(first);
+  const shared = Object.entries(fields).filter(([field]) => !OF_ONE_PORT.has(field));
   const ports = entries.map(({ spec }) => `${spec.local}:${spec.remotePort?.port ?? ""}/${spec.protocol}`);
-  return { target, ports, ...others };
+  return { target, ports, ...Object.fromEntries(shared) };
 }
 
 function forwardFields({ spec, range }: EntryDetails): { readonly [key: string]: Value } {
