@@ -20,7 +20,8 @@ export function parseDuration(text: string, flag: string): number {
   return ms;
 }
 
-function millisecondsOf(text: string): number | undefined {
+/** Undefined for what is no duration. */
+export function millisecondsOf(text: string): number | undefined {
   if (/^\d+(\.\d+)?$/.test(text)) return Number(text) * 1_000;
   const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)];
   if (parts.length === 0 || parts.map(([whole]) => whole).join("") !== text) return undefined;

@@ -14,7 +14,7 @@ export interface CommandKit {
   readonly world: World;
   readonly outcome: { exit: number };
   readonly command: (usage: string, description: string) => Command;
-  readonly shared: (command: Command) => Command;
+  readonly shared: (command: Command, file?: string) => Command;
   readonly fileFlags: (command: Command) => Command;
   readonly clusterFlags: (command: Command) => Command;
   readonly colourFlag: (command: Command) => Command;

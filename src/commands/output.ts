@@ -29,6 +29,11 @@ export class Output {
     return this.#stdout.isTTY && this.#stdout.columns > 0 ? this.#stdout.columns : undefined;
   }
 
+  /** Whoever read the data has gone: `kfwd logs -f | head -1`. */
+  get closed(): boolean {
+    return this.#stdout.destroyed;
+  }
+
   data(text: string): void {
     this.#stdout.write(`${text}\n`);
   }

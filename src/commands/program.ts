@@ -3,10 +3,10 @@ import { Command, CommanderError, Option } from "commander";
 import { KfwdError } from "../errors.ts";
 import { demo } from "./demo.ts";
 import { down, type DownFlags } from "./down.ts";
-import { addFileCommands } from "./filecommands.ts";
+import { addFileCommands, type CommandKit } from "./filecommands.ts";
+import { addLookCommands, addStatus } from "./lookcommands.ts";
 import { Output } from "./output.ts";
 import { COLOUR_CHOICES } from "./render/colour.ts";
-import { status } from "./status.ts";
 import { up, type UpFlags } from "./up.ts";
 import { findCommand, unknownCommand, usageError } from "./usage.ts";
 import type { SharedFlags, World } from "./world.ts";
@@ -20,7 +20,7 @@ Exit status:
   4    cluster access: kubeconfig, context, credentials, network, rights
   5    a local port, the lock or the runtime folder is not to be had
   70   a bug in kfwd
-  130, 143  a signal came before \`up\` was done`;
+  130, 143  a signal came before \`up\` was done, or ended \`events\` or \`logs -f\``;
 
 /** Runs one command line (without node and the script) and resolves with its exit status. Never rejects. */
 export async function run(world: World, args: readonly string[]): Promise<number> {
@@ -55,6 +55,16 @@ function build(world: World, outcome: { exit: number }): Command {
 
   const command = (usage: string, description: string): Command =>
     program.command(usage).description(description);
+  const kit: CommandKit = {
+    world,
+    outcome,
+    command,
+    shared,
+    fileFlags,
+    clusterFlags,
+    colourFlag,
+    filled,
+  };
   const upCommand = shared(clusterFlags(command("up [name...]", "make the forwards what the file says")));
   upCommand
     .option("-d, --detach", "run in the background; returns when every local port is bound")
@@ -77,14 +87,7 @@ function build(world: World, outcome: { exit: number }): Command {
     outcome.exit = await up(world, names, upCommand.opts<UpFlags>());
   });
 
-  const statusCommand = shared(command("status [name...]", "show how the forwards are")).alias("ps");
-  statusCommand.addHelpText(
-    "after",
-    "\nExamples:\n  kfwd status\n  kfwd status --json | jq -e '.entries | all(.state == \"ready\")'",
-  );
-  statusCommand.action(async (names: string[]) => {
-    outcome.exit = await status(world, names, statusCommand.opts<SharedFlags>());
-  });
+  addStatus(kit);
 
   const downCommand = shared(command("down [name...]", "stop the forwards, or some of them"));
   downCommand
@@ -95,7 +98,8 @@ function build(world: World, outcome: { exit: number }): Command {
     outcome.exit = await down(world, names, downCommand.opts<DownFlags>());
   });
 
-  addFileCommands({ world, outcome, command, shared, fileFlags, clusterFlags, colourFlag, filled });
+  addLookCommands(kit);
+  addFileCommands(kit);
 
   const demoCommand = colourFlag(command("demo", "show it all on a sandbox cluster inside this process"));
   demoCommand.action(async () => {
@@ -110,12 +114,13 @@ function build(world: World, outcome: { exit: number }): Command {
   return program;
 }
 
-function shared(command: Command): Command {
+/** `file`: its flags, where `-f` means something else. */
+function shared(command: Command, file = "-f, --file <path>"): Command {
   command
     .option(
-      "-f, --file <path>",
+      file,
       "the file, or - for standard input; a second one changes what the first says (env KFWD_FILE; default: forwards.yaml here or above)",
-      several(filled(command, "-f, --file <path>")),
+      several(filled(command, file)),
     )
     .option(
       "-e, --env <name>",

@@ -1,7 +1,7 @@
 /** One running forward: acts out what core/forward.ts decides, and carries the connections of its listener. */
 import type { ForwardSpec } from "../schema/spec.ts";
 import { KfwdError } from "../errors.ts";
-import { describeForward, stageOf, targetText } from "./core/describe.ts";
+import { describeForward, stageOf } from "./core/describe.ts";
 import { begin, step, wakeAt } from "./core/forward.ts";
 import type { ForwardEffect, ForwardEvent, ForwardState, Policy, Step } from "./core/forward.ts";
 import type { Endpoint, ForwardStatus, LocalAddress, Reason } from "./core/status.ts";
@@ -9,12 +9,10 @@ import { Datagrams } from "./datagrams.ts";
 import type { Connection, Deps, Listener, Place, Resolution } from "./deps.ts";
 import { Gate } from "./gate.ts";
 import { hostEndpoint } from "./hosttarget.ts";
+import { Journal } from "./journal.ts";
 import { Prober } from "./prober.ts";
 import { policyFor, routeOf, type Route, type Way } from "./route.ts";
 import { HOLD_MAX, HOLD_MS, serve } from "./serve.ts";
-
-/** How long a line in the log stands for all clients that there is no room for. */
-const REFUSALS_LOGGED_MS = 10_000;
 
 /**
  * Owns the listener, the follower, the route, one timer and the live connections of a forward.
@@ -27,6 +25,7 @@ export class Forward {
   readonly #deps: Deps;
   readonly #tell: (status: ForwardStatus) => void;
   readonly #gate: Gate<Way>;
+  readonly #journal: Journal;
   readonly #connections = new Set<Connection>();
   readonly #traffic = { bytesIn: 0, bytesOut: 0, served: 0, refused: 0, lateEnds: 0 };
   readonly #route: Route;
@@ -38,7 +37,6 @@ export class Forward {
   #sinceMs = 0;
   #timesReady = 0;
   #lastError: { readonly message: string; readonly atMs: number } | undefined;
-  #refusalsLoggedUntilMs = Number.NEGATIVE_INFINITY;
   #local: readonly LocalAddress[] = [];
   #listener: Listener | undefined;
   #follower: Disposable | undefined;
@@ -57,6 +55,7 @@ export class Forward {
     this.#tell = tell;
     this.#policy = policyFor(spec);
     this.#gate = new Gate(deps.clock, HOLD_MAX);
+    this.#journal = new Journal(deps, spec.name);
     this.#route = routeOf(spec, place, deps, {
       onOpen: (endpoint) => this.#dispatch({ type: "opened", endpoint }),
       onLost: (endpoint, reason) => this.#dispatch({ type: "lost", endpoint, reason }),
@@ -82,7 +81,7 @@ export class Forward {
       local: this.#local,
       sinceMs: this.#sinceMs,
       timesReady: this.#timesReady,
-      lastError: this.#lastError,
+      lastError: this.#journal.lastError,
       traffic: {
         bytesIn: live.reduce((sum, c) => sum + c.traffic.bytesIn, own.bytesIn),
         bytesOut: live.reduce((sum, c) => sum + c.traffic.bytesOut, own.bytesOut),
@@ -147,9 +146,10 @@ export class Forward {
     if (state === before) return;
     if (stageOf(state) !== stageOf(before)) this.#sinceMs = this.#deps.clock.wall();
     if (state.kind === "ready" && before.kind !== "ready") this.#timesReady++;
+    const held = this.#gate.waiting;
     this.#swingGate();
     this.#watchApp();
-    this.#report();
+    this.#report(held);
     if (state.kind !== "stopped") return;
     this.#closing.push(this.#route[Symbol.asyncDispose]());
     void Promise.allSettled(this.#closing).then(this.#end);
@@ -251,7 +251,7 @@ export class Forward {
     if (!asked || !way) return;
     const { endpoint } = way;
     const prober = new Prober(this.#deps.clock, asked, way.open, (trouble, nextMs) => {
-      if (trouble) this.#keepError(trouble);
+      if (trouble) this.#journal.keep(trouble);
       this.#dispatch({ type: "probed", endpoint, trouble, nextMs });
     });
     this.#probing = { way, prober };
@@ -278,39 +278,18 @@ export class Forward {
     this.#traffic.bytesOut += connection.traffic.bytesOut;
     if (outcome.kind === "refused") this.#traffic.refused++;
     else this.#traffic.served++;
-    if (outcome.kind !== "carried") this.#noteError(outcome.reason);
+    if (outcome.kind !== "carried") this.#journal.failed(outcome.reason, this.#traffic.refused);
     else if (outcome.lateEnd) this.#traffic.lateEnds++;
     if (this.#connections.size === 0 && this.#state.kind === "stopping") this.#dispatch({ type: "drained" });
   }
 
-  /** Such clients come by the thousand, so the log has a line every few seconds and `status` has the number. */
   #onRefused(reason: Reason): void {
     this.#traffic.refused++;
     this.#onTrouble(reason);
   }
 
   #onTrouble(reason: Reason): void {
-    const nowMs = this.#deps.clock.now();
-    if (nowMs < this.#refusalsLoggedUntilMs) {
-      this.#keepError(reason);
-      return;
-    }
-    this.#refusalsLoggedUntilMs = nowMs + REFUSALS_LOGGED_MS;
-    this.#noteError(reason);
-  }
-
-  #noteError(reason: Reason): void {
-    this.#keepError(reason);
-    this.#deps.log.warn("connection failed", {
-      forward: this.#spec.name,
-      code: reason.code,
-      reason: reason.message,
-      refused: this.#traffic.refused,
-    });
-  }
-
-  #keepError({ message }: Reason): void {
-    this.#lastError = { message, atMs: this.#deps.clock.wall() };
+    this.#journal.turnedAway(reason, this.#traffic.refused);
   }
 
   #swingGate(): void {
@@ -329,14 +308,9 @@ export class Forward {
     this.#timer = this.#deps.clock.timer(ms, () => this.#dispatch({ type: "tick" }));
   }
 
-  #report(): void {
+  #report(held: number): void {
     const { status } = this;
-    this.#deps.log.info(status.state, {
-      forward: status.name,
-      target: targetText(this.#spec),
-      pod: status.pod,
-      reason: status.reason?.message,
-    });
+    this.#journal.changed(status, held);
     this.#tell(status);
   }
 }

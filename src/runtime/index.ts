@@ -8,6 +8,8 @@ import { ownIdentity } from "./daemon/identity.ts";
 import { connectControl, type ControlClient } from "./daemon/controlclient.ts";
 import { lockTrouble, type LockDeps, type LockState } from "./daemon/inspect.ts";
 import type { PlaceFacts } from "./daemon/place.ts";
+import { logPath } from "./daemon/projectfiles.ts";
+import { LogReader } from "./daemon/readlog.ts";
 import { terminate, type Terminated, type TerminateOptions } from "./daemon/terminate.ts";
 import type { StatusReport } from "./core/status.ts";
 import type { Clock } from "./deps.ts";
@@ -32,8 +34,10 @@ export type { ForwardStatus, Note, Reason, StatusReport, SupervisorEvent } from 
 export { deathText, supervisorDied } from "./daemon/death.ts";
 export type { Clock } from "./deps.ts";
 export type { LockState } from "./daemon/inspect.ts";
+export type { LogReader } from "./daemon/readlog.ts";
 export type { LockRecord } from "./wire/lockrecord.ts";
 export type { LoadedConfig, LoadRequest } from "./projectload.ts";
+export { LOG_LEVELS, decodeLogLine, type LogLevel, type LogLine } from "./wire/logline.ts";
 export type { Project } from "./projects.ts";
 export type { Session, SessionEnd } from "./session.ts";
 export type { Examined, SeenService, Surveyor } from "./surveyor.ts";
@@ -123,6 +127,11 @@ export class Runtime {
   /** Whoever asked disposes the client. @throws KfwdError when it does not answer. */
   connect(record: LockRecord, signal: AbortSignal): Promise<ControlClient> {
     return connectControl(this.#lockDeps(), record, { timeoutMs: CONNECT_MS, signal });
+  }
+
+  /** The log of the supervisor that {@link look} found, else of the one that ran last. Whoever asked disposes it. */
+  openLog(project: Project, found: LockState): LogReader {
+    return new LogReader("record" in found ? found.record.log : logPath(this.#world.facts, project.files.id));
   }
 
   /** Ends the supervisor that {@link look} found. @throws as {@link terminate}. */

@@ -39,6 +39,7 @@ const STATUS_SHAPE = {
       bytesOut: "number",
       connections: "number",
       held: "number",
+      waited: "number",
       served: "number",
       refused: "number",
     },

@@ -58,6 +58,23 @@ const WRONG: readonly (readonly [args: readonly string[], message: string, hint:
   [["up", "-d", "--wait-timeout", "5s"], "--wait-timeout says how long --wait waits", "add --wait"],
   [["up", "-t", "-5"], 'cannot read the duration "-5" of --timeout', "--timeout 60s"],
   [["down", "-t", "9999h"], 'the duration "9999h" of --timeout is longer than 24 days', "--timeout 60s"],
+  [["logs", "-n", "x"], 'option "-n, --tail" cannot be "x": it must be a number or "all"', "kfwd help logs"],
+  [
+    ["logs", "--level", "loud"],
+    'option "--level <level>" cannot be "loud": it must be debug, info, warn or error',
+    "kfwd help logs",
+  ],
+  [
+    ["logs", "--until", "10:02"],
+    'cannot read the moment "10:02" of --until',
+    "--until 10m, or --until 2026-11-21T10:02",
+  ],
+  [
+    ["events", "--since", "soon"],
+    'cannot read the moment "soon" of --since',
+    "--since 10m, or --since 2026-11-21T10:02",
+  ],
+  [["events", "-f"], 'option "-f, --file <path>" needs a value', "kfwd help events"],
   [["check", "x"], 'too many arguments for "kfwd check"', "kfwd help check"],
   [["port"], 'argument "name" is missing', "kfwd help port"],
   [["url", "a", "b"], 'too many arguments for "kfwd url"', "kfwd help url"],

@@ -4,12 +4,13 @@ import { dirname } from "node:path";
 import type { Clock, Log, LogFields } from "../deps.ts";
 import { makeFolder } from "./makefolder.ts";
 import { redactField } from "./redact.ts";
+import type { LogLevel } from "../wire/logline.ts";
 
 /** A file that has grown beyond this is moved aside, in bytes. */
 const FILE_MAX_BYTES = 5 * 1024 * 1024;
 
 /** `kfwd.log`, `kfwd.log.1` and `kfwd.log.2`. */
-const FILES_KEPT = 3;
+export const FILES_KEPT = 3;
 
 /** Lines a second that name the same forward, and lines that name none. */
 const FORWARD_LINES_MAX = 20;
@@ -19,7 +20,7 @@ const WINDOW_MS = 1_000;
 /** A log that could not be opened is tried again this much later, at its next line. */
 const REOPEN_MS = 5_000;
 
-type Level = "debug" | "info" | "warn" | "error";
+type Level = LogLevel;
 
 /** Lines about one forward within the current second. */
 interface Window {
