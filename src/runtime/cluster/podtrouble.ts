@@ -4,11 +4,12 @@ import * as z from "zod/mini";
 const Terminated = z.object({
   exitCode: z.optional(z.number()),
   reason: z.nullish(z.string()),
+  message: z.nullish(z.string()),
 });
 
 const State = z.nullish(
   z.object({
-    waiting: z.nullish(z.object({ reason: z.nullish(z.string()) })),
+    waiting: z.nullish(z.object({ reason: z.nullish(z.string()), message: z.nullish(z.string()) })),
     running: z.nullish(z.object({})),
     terminated: z.nullish(Terminated),
   }),
@@ -17,6 +18,7 @@ const State = z.nullish(
 /** A container's status, as far as it tells of trouble. */
 export const ContainerStatus = z.object({
   name: z._default(z.string(), ""),
+  image: z._default(z.string(), ""),
   restartCount: z._default(z.number(), 0),
   state: State,
   lastState: State,
@@ -43,7 +45,7 @@ export interface PodFacts {
   readonly containers: ContainerStatuses;
 }
 
-/** `CrashLoopBackOff (last exit 137 OOMKilled)`, `Pending (Unschedulable: …)`, `not ready`. */
+/** `CrashLoopBackOff (last exit 137 OOMKilled, 4 restarts)`, `Pending (Unschedulable: …)`, `not ready`. */
 export function troubleOf(pod: PodFacts): string {
   if (pod.phase === "Failed" || pod.phase === "Succeeded") return ended(pod);
   const scheduled = pod.conditions.find((c) => c.type === "PodScheduled");
@@ -63,14 +65,51 @@ function ended({ phase, reason, containers }: PodFacts): string {
 
 /** The first container that is not merely on its way up. */
 function firstTrouble(containers: ContainerStatuses): string | undefined {
-  for (const { state, lastState } of containers) {
+  for (const container of containers) {
+    const { state, restartCount } = container;
     const waiting = state?.waiting?.reason ?? undefined;
-    const lastExit = lastState?.terminated ? ` (last ${exitText(lastState.terminated)})` : "";
-    if (waiting !== undefined && !ON_ITS_WAY.has(waiting)) return `${waiting}${lastExit}`;
+    if (waiting !== undefined && !ON_ITS_WAY.has(waiting))
+      return withDetails(waiting, waitingDetails(waiting, container));
     const terminated = state?.terminated;
-    if (terminated && terminated.exitCode !== 0) return `stopped (${exitText(terminated)})`;
+    if (terminated && terminated.exitCode !== 0)
+      return withDetails("stopped", [exitText(terminated), restartsText(restartCount)]);
   }
   return undefined;
+}
+
+function waitingDetails(
+  waiting: string,
+  { state, lastState, image, restartCount }: ContainerStatuses[number],
+): readonly string[] {
+  const message = state?.waiting?.message ?? "";
+  if (waiting.includes("Image")) {
+    const cause = causeIn(message);
+    return [cause === "" ? image : `${image}: ${cause}`];
+  }
+  const last = lastState?.terminated;
+  if (last) return [`last ${exitText(last)}`, startTrouble(last), restartsText(restartCount)];
+  return waiting === "CrashLoopBackOff" ? [restartsText(restartCount)] : [cut(message)];
+}
+
+/** A container that never ran has its reason in a message: a command that is not there. */
+function startTrouble({ reason, message }: z.infer<typeof Terminated>): string {
+  return reason === "StartError" || reason === "ContainerCannotRun" ? causeIn(message ?? "") : "";
+}
+
+/** The last cause of a chain `failed to pull …: failed to resolve …: no such host`. */
+function causeIn(message: string): string {
+  const last = message.trim().split(": ").at(-1) ?? "";
+  return /^Back-off|^Container image/.test(last) ? "" : cut(last);
+}
+
+function restartsText(count: number): string {
+  if (count === 0) return "";
+  return count === 1 ? "1 restart" : `${count} restarts`;
+}
+
+function withDetails(what: string, details: readonly string[]): string {
+  const said = details.filter((detail) => detail !== "");
+  return said.length === 0 ? what : `${what} (${said.join(", ")})`;
 }
 
 const ON_ITS_WAY = new Set(["ContainerCreating", "PodInitializing"]);
@@ -82,9 +121,15 @@ function waitingReason({ containers }: PodFacts): string | undefined {
 const MESSAGE_MAX_CHARS = 120;
 
 function pending(reason: string, message: string): string {
-  const shown = message.length > MESSAGE_MAX_CHARS ? `${message.slice(0, MESSAGE_MAX_CHARS)}…` : message;
-  const why = [reason, shown].filter((part) => part !== "").join(": ");
+  // What the scheduler adds about preemption says nothing that a person could act on.
+  const why = [reason, cut(message.replace(/\.? (?:no new claims to deallocate, )?preemption: .*/s, ""))]
+    .filter((part) => part !== "")
+    .join(": ");
   return why === "" ? "Pending" : `Pending (${why})`;
+}
+
+function cut(text: string): string {
+  return text.length > MESSAGE_MAX_CHARS ? `${text.slice(0, MESSAGE_MAX_CHARS)}…` : text;
 }
 
 /** `exit 137 OOMKilled`; the reason `Error` says nothing that the number does not. */

@@ -460,7 +460,7 @@ describe("reasons", () => {
       name: "a crashing pod",
       target: "pod/web-0:80",
       world: { pods: { "web-0": crash } },
-      is: 'PodNotReady: pod "web-0" is not ready: CrashLoopBackOff (last exit 137 OOMKilled)',
+      is: 'PodNotReady: pod "web-0" is not ready: CrashLoopBackOff (last exit 137 OOMKilled, 4 restarts)',
     },
     {
       name: "a pod that is not ready",
@@ -478,7 +478,7 @@ describe("reasons", () => {
       name: "one pod, crashing",
       target: "svc/api",
       world: { services: { api: {} }, pods: { "redis-0": crash } },
-      is: "NoReadyPods: 0 of 1 pod ready: redis-0 CrashLoopBackOff (last exit 137 OOMKilled)",
+      is: "NoReadyPods: 0 of 1 pod ready: redis-0 CrashLoopBackOff (last exit 137 OOMKilled, 4 restarts)",
     },
     {
       name: "several, the worst first, finished ones not counted",
