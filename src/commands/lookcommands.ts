@@ -1,11 +1,10 @@
 /** The commands that look at what runs. What each does is loaded when it runs. */
-import { Option } from "commander";
-import { LOG_LEVELS } from "../runtime/index.ts";
+import { InvalidArgumentError, Option } from "commander";
+import { LOG_LEVELS, STAGES } from "../runtime/index.ts";
 import type { EventsFlags } from "./events.ts";
 import type { CommandKit } from "./filecommands.ts";
 import type { LogsFlags } from "./logs.ts";
-import { status as runStatus } from "./status.ts";
-import type { SharedFlags } from "./world.ts";
+import { status as runStatus, type StatusFlags } from "./status.ts";
 
 export function addLookCommands(kit: CommandKit): void {
   addLogs(kit);
@@ -15,12 +14,26 @@ export function addLookCommands(kit: CommandKit): void {
 export function addStatus({ world, outcome, command, shared }: CommandKit): void {
   const status = shared(command("status [name...]", "show how the forwards are"))
     .alias("ps")
+    .addOption(new Option("-o, --output <form>", "more columns, or JSON").choices(["wide", "json"]))
+    .addOption(
+      new Option("--status <state>", "only forwards in this state; may be repeated")
+        .choices(STAGES)
+        .argParser<readonly string[] | undefined>((state, before) => {
+          if (STAGES.some((stage) => stage === state)) return [...(before ?? []), state];
+          throw new InvalidArgumentError("");
+        }),
+    )
+    .option("--names", "the names alone")
+    .option(
+      "-w, --watch",
+      "go on: redrawn on a terminal, else a line for each change, until the supervisor ends",
+    )
     .addHelpText(
       "after",
-      "\nExamples:\n  kfwd status\n  kfwd status --json | jq -e '.entries | all(.state == \"ready\")'",
+      "\nExamples:\n  kfwd status -o wide         pods, bytes, clients held and refused, the last error\n  kfwd status --json | jq -e '.entries | all(.state == \"ready\")'\n  kfwd status -q || kfwd up -d --wait",
     );
   status.action(async (names: string[]) => {
-    outcome.exit = await runStatus(world, names, status.opts<SharedFlags>());
+    outcome.exit = await runStatus(world, names, status.opts<StatusFlags>());
   });
 }
 

@@ -20,7 +20,7 @@ Exit status:
   4    cluster access: kubeconfig, context, credentials, network, rights
   5    a local port, the lock or the runtime folder is not to be had
   70   a bug in kfwd
-  130, 143  a signal came before \`up\` was done, or ended \`events\` or \`logs -f\``;
+  130, 143  a signal came before \`up\` was done, or ended \`events\`, \`logs -f\` or \`status --watch\``;
 
 /** Runs one command line (without node and the script) and resolves with its exit status. Never rejects. */
 export async function run(world: World, args: readonly string[]): Promise<number> {

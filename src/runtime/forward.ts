@@ -36,7 +36,6 @@ export class Forward {
   #state: ForwardState = { kind: "stopped" };
   #sinceMs = 0;
   #timesReady = 0;
-  #lastError: { readonly message: string; readonly atMs: number } | undefined;
   #local: readonly LocalAddress[] = [];
   #listener: Listener | undefined;
   #follower: Disposable | undefined;

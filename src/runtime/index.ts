@@ -30,6 +30,8 @@ import type { LockRecord } from "./wire/lockrecord.ts";
 
 export { Board } from "./board.ts";
 export { readinessOf, type Readiness } from "./core/readiness.ts";
+export { STAGES } from "./core/status.ts";
+export type { ControlClient } from "./daemon/controlclient.ts";
 export type { ForwardStatus, Note, Reason, StatusReport, SupervisorEvent } from "./core/status.ts";
 export { deathText, supervisorDied } from "./daemon/death.ts";
 export type { Clock } from "./deps.ts";

@@ -37,9 +37,9 @@ export class Supervisor implements ServedControl {
   #config: StatusReport["config"] = { path: null, sha256: "" };
   #turn: Promise<unknown> = Promise.resolve();
   #applying = 0;
-  #stage: { readonly kind: "running" } | { readonly kind: "ending"; readonly drainUntilMs: number } = {
-    kind: "running",
-  };
+  #stage:
+    | { readonly kind: "running" }
+    | { readonly kind: "ending" | "ended"; readonly drainUntilMs: number } = { kind: "running" };
   #resolveEnded: (why: string) => void = () => {};
 
   constructor(deps: Deps, self: SupervisorSelf) {
@@ -205,14 +205,21 @@ export class Supervisor implements ServedControl {
 
   async #stopAll(drainMs: number): Promise<StopResult> {
     const untilMs = this.#deps.clock.now() + drainMs;
+    if (this.#stage.kind === "ended") return { stopped: [] };
     const drainUntilMs =
       this.#stage.kind === "ending" ? Math.min(this.#stage.drainUntilMs, untilMs) : untilMs;
     this.#stage = { kind: "ending", drainUntilMs };
     const names = [...this.#forwards.keys()];
     await this.#end(names, drainMs);
+    if (this.#hasEnded()) return { stopped: names }; // a call that came later was quicker
+    this.#stage = { kind: "ended", drainUntilMs: this.#deps.clock.now() };
     this.#tell({ type: "ended", why: "stopped" });
     this.#resolveEnded("stopped");
     return { stopped: names };
+  }
+
+  #hasEnded(): boolean {
+    return this.#stage.kind === "ended";
   }
 
   async #end(names: readonly string[], drainMs: number): Promise<void> {

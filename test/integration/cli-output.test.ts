@@ -45,6 +45,8 @@ const STATUS_SHAPE = {
     },
   },
   configChanged: "boolean",
+  notStarted: undefined,
+  undeclared: undefined,
 };
 
 const FORWARDS = {

@@ -45,6 +45,23 @@ describe.concurrent(`on a terminal${LACK}`, () => {
     expect(textOf(down.stdout)).toMatch(/^2 forwards stopped \(\d\.\ds\)\n$/);
   });
 
+  test.skipIf(LACK)("`status --watch` draws over what it drew, and ends with the supervisor", async () => {
+    await using project = await projectOf(world, namespace, FORWARDS);
+    await project.ok("up", "-d", "api");
+    const watch = onTerminal(project, "status --watch");
+    await watch.says(/db .*not started/);
+    await watch.says(/api .*ready/);
+    await project.ok("up", "-d", "--wait");
+    await watch.says(/db .*ready/);
+    await project.ok("down");
+    const { status, stdout } = await within(watch.ended);
+    expect(status).toBe(3);
+    const last = stdout.slice(stdout.lastIndexOf("\u001b[?7l"));
+    expect(last).toContain("\u001b[3A"); // a head and two forwards
+    expect(textOf(last)).toMatch(/supervisor of project shop has ended/);
+    expect(stdout.split("\u001b[?7l").length).toBe(stdout.split("\u001b[?7h").length);
+  });
+
   test.skipIf(LACK)("the lines that `up` leaves are in the order of the file", async () => {
     const missing = { target: "svc/none", port: 80, local: "auto" };
     await using project = await projectOf(world, namespace, { last: missing, ...FORWARDS, also: missing });

@@ -109,3 +109,11 @@ export function durationText(ms: number): string {
   const hours = Math.floor(minutes / 60);
   return hours < 48 ? `${hours}h` : `${Math.floor(hours / 24)}d`;
 }
+
+/** `512 B`, `1.2 kB`, `34 MB`: in thousands. */
+export function bytesText(bytes: number): string {
+  const units = ["B", "kB", "MB", "GB", "TB", "PB"];
+  let [value, unit] = [bytes, 0];
+  for (; value >= 999.5 && unit < units.length - 1; unit++) value /= 1_000;
+  return `${unit === 0 || value >= 99.5 ? Math.round(value) : Number(value.toPrecision(2))} ${units[unit]}`;
+}

@@ -3,7 +3,7 @@ import { KfwdError } from "../../errors.ts";
 import type { ForwardStatus } from "../../runtime/index.ts";
 import { colourLevel, paintFor } from "./colour.ts";
 import { errorJson, errorText, paintFrameLine } from "./errortext.ts";
-import { durationText, localText, stateText } from "./forward.ts";
+import { bytesText, durationText, localText, stateText } from "./forward.ts";
 import { plainLine, sentinel, terminalLine } from "./progressline.ts";
 import { statusTable } from "./statustable.ts";
 
@@ -266,4 +266,17 @@ test("an error says what, in detail, and what to do, with nothing that moves the
   expect(JSON.parse(errorJson(error))).toEqual({
     error: { code: "KFWD_CONTEXT_UNKNOWN", message: 'context "x\u001b" not found', hint: "contexts: a" },
   });
+});
+
+describe("bytes", () => {
+  test.each([
+    [0, "0 B"],
+    [999, "999 B"],
+    [1_000, "1 kB"],
+    [1_234, "1.2 kB"],
+    [99_499, "99 kB"],
+    [999_499, "999 kB"],
+    [999_600, "1 MB"],
+    [34_000_000_000, "34 GB"],
+  ])("%d are %s", (bytes, wanted) => expect(bytesText(bytes)).toBe(wanted));
 });

@@ -2,11 +2,13 @@
 import { visible } from "../../printable.ts";
 import type { ForwardStatus } from "../../runtime/index.ts";
 import {
+  bytesText,
   durationText,
   gainText,
   localText,
   lostText,
   paintState,
+  podText,
   reasonLines,
   stateText,
   targetText,
@@ -14,38 +16,77 @@ import {
 import type { Paint } from "./colour.ts";
 
 const HEAD = ["NAME", "LOCAL", "TARGET", "STATUS", "UP", "CONNS"] as const;
+const WIDE_HEAD = [
+  "POD",
+  "CONTEXT",
+  "NAMESPACE",
+  "IN",
+  "OUT",
+  "SERVED",
+  "WAITED",
+  "REFUSED",
+  "RESTARTS",
+  "NEXT TRY",
+  "LAST ERROR",
+] as const;
 const STATUS_COLUMN = 3;
 const TARGET_COLUMN = 2;
 const COLUMN_MIN_WIDTH = 12;
 const GAP = "  ";
 
-/** `width` is that of the terminal; undefined: nothing is cut. `nowMs` is wall-clock time. */
+/** How the table is to look. */
+export interface TableLook {
+  /** Of the terminal; undefined: nothing is cut. */
+  readonly width: number | undefined;
+  readonly paint: Paint;
+  /** Wall-clock time. */
+  readonly nowMs: number;
+  /** With all that is known. */
+  readonly wide?: boolean;
+}
+
+/** A forward that the file declares and that has not been started. */
+export interface NotStarted {
+  readonly name: string;
+  readonly local: string;
+  readonly target: string;
+}
+
+interface Row {
+  readonly cells: readonly string[];
+  readonly paintStatus: (text: string) => string;
+}
+
 export function statusTable(
   forwards: readonly ForwardStatus[],
-  look: { readonly width: number | undefined; readonly paint: Paint; readonly nowMs: number },
+  look: TableLook,
+  notStarted: readonly NotStarted[] = [],
 ): string {
-  const rows = forwards.map((forward) => cells(forward, look.nowMs));
-  const widths = HEAD.map((head, column) =>
-    Math.max(head.length, ...rows.map((row) => row[column]?.length ?? 0)),
+  const head = look.wide ? [...HEAD, ...WIDE_HEAD] : HEAD;
+  const rows: readonly Row[] = [
+    ...forwards.map((forward) => ({
+      cells: [...cells(forward, look.nowMs), ...(look.wide ? wideCells(forward, look.nowMs) : [])],
+      paintStatus: (text: string) => paintState(forward, text, look.paint),
+    })),
+    ...notStarted.map(({ name, local, target }) => ({
+      cells: [name, visible(local), visible(target), "not started", "-", "-"],
+      paintStatus: look.paint.dim,
+    })),
+  ];
+  const widths = head.map((title, column) =>
+    Math.max(title.length, ...rows.map((row) => row.cells[column]?.length ?? 0)),
   );
-  if (look.width !== undefined) fit(widths, look.width);
-  const line = (row: readonly string[], paintStatus: (text: string) => string): string =>
-    row
+  if (look.width !== undefined && !look.wide) fit(widths, look.width);
+  const line = ({ cells: texts, paintStatus }: Row): string =>
+    texts
       .map((cell, column) => {
         const text = pad(cell, widths[column] ?? 0);
         return column === STATUS_COLUMN ? paintStatus(text) : text;
       })
       .join(GAP)
       .trimEnd();
-  const lines = [
-    look.paint.dim(line(HEAD, (text) => text)),
-    ...rows.map((row, i) => line(row, (text) => paint(forwards[i], text, look.paint))),
-  ];
+  const lines = [look.paint.dim(line({ cells: head, paintStatus: (text) => text })), ...rows.map(line)];
   return [...lines, ...forwards.flatMap((forward) => notes(forward, look.paint))].join("\n");
-}
-
-function paint(forward: ForwardStatus | undefined, text: string, colours: Paint): string {
-  return forward ? paintState(forward, text, colours) : text;
 }
 
 function cells(forward: ForwardStatus, nowMs: number): readonly string[] {
@@ -56,6 +97,24 @@ function cells(forward: ForwardStatus, nowMs: number): readonly string[] {
   const live = joined > 0 || held === "" ? String(joined) : "";
   const connections = [live, held].filter((text) => text !== "").join(", ");
   return [forward.name, localText(forward), targetText(forward), stateText(forward), up, connections];
+}
+
+function wideCells(forward: ForwardStatus, nowMs: number): readonly string[] {
+  const { context, namespace, traffic, restarts, retryAt, attempt, lastError } = forward;
+  const next = retryAt === null ? "-" : durationText(Date.parse(retryAt) - nowMs);
+  return [
+    podText(forward) || "-",
+    visible(context ?? "-"),
+    visible(namespace ?? "-"),
+    bytesText(traffic.bytesIn),
+    bytesText(traffic.bytesOut),
+    String(traffic.served),
+    String(traffic.waited),
+    String(traffic.refused),
+    String(restarts),
+    attempt > 0 && retryAt !== null ? `${next} (attempt ${attempt + 1})` : next,
+    lastError === null ? "-" : visible(`${lastError.message} (${lastError.at})`),
+  ];
 }
 
 /** Takes from the columns that can bear it until the row fits. */

@@ -55,15 +55,17 @@ export interface LocalAddress {
 }
 
 /** Stages of a forward's life, as `status` shows them; forward.ts draws how they follow each other. */
-export type Stage =
-  | "binding"
-  | "resolving"
-  | "connecting"
-  | "ready"
-  | "waiting"
-  | "failed"
-  | "stopping"
-  | "stopped";
+export const STAGES = [
+  "binding",
+  "resolving",
+  "connecting",
+  "ready",
+  "waiting",
+  "failed",
+  "stopping",
+  "stopped",
+] as const;
+export type Stage = (typeof STAGES)[number];
 
 /** The relay pod of a forward that needs one. */
 export interface RelayPod {

@@ -1,0 +1,52 @@
+/** What runs beside what the file declares now. */
+import type { StatusReport } from "../runtime/index.ts";
+import type { ForwardSpec } from "../schema/spec.ts";
+import { loadRequest } from "./plan.ts";
+import type { NotStarted } from "./render/statustable.ts";
+import type { FileFlags, World } from "./world.ts";
+
+/** Nothing is known of the file, and both lists are empty, where it cannot be read or has mistakes. */
+export interface FileComparison {
+  /** Whether the file is another than the one that was applied. */
+  readonly configChanged: boolean;
+  /** Forwards of the file that do not run. */
+  readonly notStarted: readonly NotStarted[];
+  /** Forwards that run and that the file has not any more. */
+  readonly undeclared: readonly string[];
+}
+
+/** Reads the file that was applied, as far as it can be. */
+export async function compareWithFile(
+  world: World,
+  flags: FileFlags,
+  { config, entries }: StatusReport,
+): Promise<FileComparison> {
+  const configChanged = world.runtime.configChanged(config);
+  const nothing = { configChanged, notStarted: [], undeclared: [] };
+  if (config.path === null) return nothing;
+  const request = loadRequest(world, flags);
+  const files = request.files.length > 0 ? request.files : [config.path];
+  try {
+    const { config: read, parsed } = await world.runtime.load({ ...request, files });
+    if (parsed.kind !== "valid" || read.path !== config.path) return nothing;
+    const running = new Set(entries.map(({ name }) => name));
+    const known = new Set(parsed.details.entries.map(({ spec }) => spec.name));
+    return {
+      configChanged,
+      notStarted: parsed.project.forwards.filter(({ name }) => !running.has(name)).map(idle),
+      undeclared: [...running].filter((name) => !known.has(name)),
+    };
+  } catch {
+    return nothing; // `kfwd check` tells what is wrong with it
+  }
+}
+
+function idle({ name, bind, local, protocol, target, remotePort }: ForwardSpec): NotStarted {
+  const host = bind[0] ?? "localhost";
+  const to = target.kind === "selector" ? `pods ${target.selector}` : `${target.kind}/${target.name}`;
+  return {
+    name,
+    local: `${host.includes(":") ? `[${host}]` : host}:${local === "auto" ? "?" : local}${protocol === "udp" ? "/udp" : ""}`,
+    target: remotePort === undefined ? to : `${to}:${remotePort.port}`,
+  };
+}
