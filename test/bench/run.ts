@@ -19,6 +19,7 @@ import { connections } from "./rows/connections.ts";
 import { firstByte } from "./rows/firstbyte.ts";
 import { memoryFifty } from "./rows/memory.ts";
 import { neighbour } from "./rows/neighbour.ts";
+import { replace, rollout } from "./rows/replacing.ts";
 import { requestsTen } from "./rows/requests.ts";
 import { status } from "./rows/status.ts";
 import { throughput } from "./rows/throughput.ts";
@@ -35,6 +36,8 @@ const ROWS: Readonly<Record<string, (bench: Bench) => Promise<Figure[]>>> = {
   neighbour,
   throughput,
   connections,
+  rollout,
+  replace,
 };
 
 const ROUNDS = 5;

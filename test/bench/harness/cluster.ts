@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import type { Cleanup } from "./cleanup.ts";
 import { execute } from "./execute.ts";
-import { manifests } from "./manifests.ts";
+import { deployment, manifests } from "./manifests.ts";
 
 const PUBLIC_IMAGE = "docker.io/library/node:24-alpine";
 
@@ -18,6 +18,7 @@ export class BenchCluster {
   readonly namespace = `kfwd-bench-${randomBytes(4).toString("hex")}`;
   readonly #cleanup: Cleanup;
   readonly #env: NodeJS.ProcessEnv;
+  #program = "";
 
   /** `env` names the kubeconfig. */
   constructor(cleanup: Cleanup, env: NodeJS.ProcessEnv) {
@@ -43,7 +44,8 @@ export class BenchCluster {
   async deploy(program: string): Promise<void> {
     this.#cleanup.own({ [Symbol.asyncDispose]: () => this.#remove() });
     await this.kubectl(["create", "namespace", this.namespace]);
-    const image = process.env["KFWD_E2E_IMAGE"] ?? (await this.#presentImage());
+    const image = await this.#image();
+    this.#program = program;
     await this.kubectl(
       ["apply", "--namespace", this.namespace, "--filename=-"],
       JSON.stringify(manifests(image, program)),
@@ -52,8 +54,30 @@ export class BenchCluster {
     await this.kubectl(["wait", "pod", "--all", "--namespace", this.namespace, ...ready]);
   }
 
+  /** A Deployment of the same program, and its Service. Resolves when it is there. */
+  async deployApp(name: string, replicas: number): Promise<void> {
+    const objects = deployment(name, replicas, await this.#image(), this.#program);
+    await this.kubectl(["apply", ...this.in(), "--filename=-"], JSON.stringify(objects));
+    await this.kubectl([
+      "rollout",
+      "status",
+      ...this.in(),
+      `deployment/${name}`,
+      `--timeout=${READY_WITHIN}`,
+    ]);
+  }
+
+  /** Arguments of kubectl that lead to the bench's namespace. */
+  in(): readonly string[] {
+    return ["--namespace", this.namespace];
+  }
+
   kubectl(args: readonly string[], input = ""): Promise<string> {
     return execute("kubectl", args, { cleanup: this.#cleanup, env: this.#env, input });
+  }
+
+  async #image(): Promise<string> {
+    return process.env["KFWD_E2E_IMAGE"] ?? (await this.#presentImage());
   }
 
   async #presentImage(): Promise<string> {

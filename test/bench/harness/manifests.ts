@@ -23,6 +23,41 @@ export function manifests(image: string, program: string): object {
   return { apiVersion: "v1", kind: "List", items: [...services, ...pods] };
 }
 
+/** A Deployment of `program`, which lets its clients finish when it is to end, and a Service of that name. */
+export function deployment(name: string, replicas: number, image: string, program: string): object {
+  const labels = { app: name };
+  const { spec } = pod(0, image, program);
+  const [app] = spec.containers;
+  const serving = {
+    ...app,
+    startupProbe: undefined,
+    readinessProbe: { tcpSocket: { port: ECHO_PORT }, periodSeconds: 1 },
+    lifecycle: { preStop: { sleep: { seconds: 1 } } },
+  };
+  const template = {
+    metadata: { labels },
+    spec: { ...spec, terminationGracePeriodSeconds: 5, containers: [serving] },
+  };
+  return {
+    apiVersion: "v1",
+    kind: "List",
+    items: [
+      {
+        apiVersion: "v1",
+        kind: "Service",
+        metadata: { name },
+        spec: { selector: labels, ports: [{ name: "echo", port: ECHO_PORT }] },
+      },
+      {
+        apiVersion: "apps/v1",
+        kind: "Deployment",
+        metadata: { name },
+        spec: { replicas, selector: { matchLabels: labels }, template },
+      },
+    ],
+  };
+}
+
 function service(index: number): object {
   const ports = [ECHO_PORT, SEND_PORT, TAKE_PORT, LATE_PORT].map((port) => ({ name: `p${port}`, port }));
   return {
@@ -33,7 +68,7 @@ function service(index: number): object {
   };
 }
 
-function pod(index: number, image: string, program: string): object {
+function pod(index: number, image: string, program: string) {
   return {
     apiVersion: "v1",
     kind: "Pod",

@@ -2,6 +2,7 @@
 import { connections, firstBytes } from "./connecting.ts";
 import { firstEcho } from "./firstecho.ts";
 import { neighbours } from "./neighbours.ts";
+import { steady } from "./steady.ts";
 import { type Order, type Outcome } from "./tasks.ts";
 import { download, upload } from "./transfers.ts";
 
@@ -22,6 +23,8 @@ function perform(order: Order): Promise<unknown> {
       return firstBytes(order.ask);
     case "connections":
       return connections(order.ask);
+    case "steady":
+      return steady(order.ask);
     case "neighbours":
       return neighbours(order.ask);
     case "download":

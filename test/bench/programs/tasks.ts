@@ -16,6 +16,14 @@ export interface Tasks {
     readonly ask: { readonly port: number; readonly count: number; readonly atOnce: number };
     readonly answer: { readonly ms: number; readonly failed: number };
   };
+  /** New connections to an echo port, so many a second whatever becomes of the others, for a while. */
+  steady: {
+    readonly ask: { readonly port: number; readonly perSecond: number; readonly forMs: number };
+    /** When each came, and when it was served or had failed, by {@link nowMs}. */
+    readonly answer: {
+      readonly visits: readonly { readonly atMs: number; readonly endedAtMs: number; readonly ok: boolean }[];
+    };
+  };
   /**
    * New connections to an echo port, one after the other, while another one is stalled: how long each took to its
    * first byte, or `deadlineMs` where none came. Throws when the stalled one then lacks a byte.
