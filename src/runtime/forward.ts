@@ -112,7 +112,7 @@ export class Forward {
   async stop(drainMs: number): Promise<void> {
     this.#dispatch({ type: "stop", drainMs });
     if (this.#connections.size === 0) this.#dispatch({ type: "drained" });
-    if (this.#state.kind !== "failed") await this.ended; // a failed one holds nothing
+    await this.ended;
   }
 
   /** Ends every wait that a new try may end: the machine woke up, or a person has mended something. */
@@ -193,7 +193,7 @@ export class Forward {
   async #bind(): Promise<void> {
     try {
       const listener = await this.#listen();
-      if (this.#state.kind !== "binding") {
+      if (this.#state.kind !== "binding" && this.#state.kind !== "failed") {
         await listener[Symbol.asyncDispose]();
         return;
       }

@@ -278,6 +278,38 @@ describe("a forward", () => {
     expect((await statusOf("web")).state).toBe("resolving");
   });
 
+  test("whose port is taken has it as soon as it is free, by itself", async () => {
+    world.net.taken.add(8080);
+    world.cluster.podIsReady("api-1");
+    await apply([spec("api", 8080)]);
+    const { retryAt, since } = await statusOf("api");
+    expect(Date.parse(retryAt ?? "")).toBe(world.clock.wall() + 5_000);
+    await world.clock.advance(5_000);
+    expect(await statusOf("api")).toMatchObject({ state: "failed", since });
+    expect(world.log.lines.filter((line) => line === "failed").length).toBe(1);
+    world.net.taken.delete(8080);
+    await world.clock.advance(5_000);
+    world.cluster.tunnelNow.opens();
+    expect(await statusOf("api")).toMatchObject({ state: "ready", retryAt: null, reason: null });
+    const client = world.net.connect(8080);
+    await settle();
+    expect(client.stage).toBe("carried");
+  });
+
+  test("whose port is taken can be stopped, also while it tries again", async () => {
+    world.net.taken.add(8080);
+    await apply([spec("api", 8080)]);
+    world.net.taken.delete(8080);
+    world.net.slowly = true;
+    await world.clock.advance(5_000);
+    const stopped = supervisor.stop({ names: ["api"], drainMs: 0 });
+    await settle();
+    world.net.goOn();
+    expect(await stopped).toEqual({ stopped: ["api"] });
+    expect(world.net.bound.size).toBe(0);
+    expect(world.clock.pending).toBe(0);
+  });
+
   test("remembers what went wrong with one connection, and stays ready", async () => {
     await readyForward();
     const client = world.net.connect(8080);

@@ -76,6 +76,7 @@ function attemptOf(state: ForwardState): number {
 
 function retryAtMsOf(state: ForwardState): number | null {
   if (state.kind === "proving") return state.nextMs;
+  if (state.kind === "failed") return state.retryAtMs;
   return state.kind === "waiting" ? (state.retry?.atMs ?? null) : null;
 }
 

@@ -309,11 +309,43 @@ describe("probes", () => {
   });
 });
 
+describe("a port that cannot be had", () => {
+  const failed: ForwardState = { kind: "failed", reason: busy, retryAtMs: 5_000 };
+
+  test("is tried again every five seconds, and nothing flickers meanwhile", () => {
+    expect(step(binding, { type: "bindFailed", reason: busy }, 0, policy)).toEqual({
+      state: failed,
+      effects: [],
+    });
+    expect(wakeAt(failed)?.atMs).toBe(5_000);
+    expect(step(failed, { type: "tick" }, 4_999, policy).state).toBe(failed);
+    const trying = step(failed, { type: "tick" }, 5_000, policy);
+    expect(trying).toEqual({ state: { ...failed, retryAtMs: null }, effects: [{ do: "bind" }] });
+    expect(step(trying.state, { type: "woke" }, 5_000, policy)).toEqual({ state: trying.state, effects: [] });
+    expect(step(trying.state, { type: "bindFailed", reason: busy }, 5_001, policy).state).toEqual({
+      ...failed,
+      retryAtMs: 10_001,
+    });
+    expect(step(trying.state, { type: "bound" }, 5_001, policy)).toEqual({
+      state: resolving,
+      effects: [{ do: "follow" }],
+    });
+  });
+
+  test("is tried at once when the machine wakes, and no more when the forward is stopped", () => {
+    expect(step(failed, { type: "woke" }, 100, policy).effects).toEqual([{ do: "bind" }]);
+    const { state, effects } = step(failed, { type: "stop", drainMs: 5_000 }, 100, policy);
+    expect(state).toEqual({ kind: "stopped" });
+    expect(effects.map((effect) => effect.do)).toEqual(["close", "resetConnections", "disconnect"]);
+  });
+});
+
 test("whatever happens, in any order, a forward keeps its promises", () => {
   const endpoint = fc.constantFrom(a, b);
   const reason = fc.constantFrom(trouble, noPods, denied);
   const event: fc.Arbitrary<ForwardEvent> = fc.oneof(
     fc.constant({ type: "bound" } as const),
+    fc.constant({ type: "bindFailed", reason: busy } as const),
     endpoint.map((e) => ({ type: "found", endpoint: e }) as const),
     reason.map((r) => ({ type: "none", reason: r }) as const),
     endpoint.map((e) => ({ type: "opened", endpoint: e }) as const),
@@ -338,13 +370,15 @@ test("whatever happens, in any order, a forward keeps its promises", () => {
     fc.property(run, probes, (events, type) => {
       const probe = { type, failures: 2 };
       let { state, effects } = begin();
-      let bound = false;
+      let binding = true;
       let closed = false;
       let nowMs = 0;
       const done: string[] = effects.map((effect) => effect.do);
       for (const [event, passedMs, random] of events) {
-        if (event.type === "bound" && bound) continue; // a shell binds once
-        bound ||= event.type === "bound";
+        if (event.type === "bound" || event.type === "bindFailed") {
+          if (!binding) continue; // a shell says what has become of the last `bind`, once
+          binding = false;
+        }
         nowMs += passedMs;
         const before = state;
         ({ state, effects } = step(state, event, nowMs, { ...DEFAULT_POLICY, probe, random }));
@@ -352,6 +386,10 @@ test("whatever happens, in any order, a forward keeps its promises", () => {
         if (before.kind === "stopping") expect(["stopping", "stopped"]).toContain(state.kind);
         for (const effect of effects) {
           done.push(effect.do);
+          if (effect.do === "bind") {
+            expect(binding).toBe(false);
+            binding = true;
+          }
           if (effect.do === "connect")
             expect(state).toMatchObject({
               kind: type === "none" && state.kind === "ready" ? "ready" : "connecting",
@@ -367,7 +405,7 @@ test("whatever happens, in any order, a forward keeps its promises", () => {
         // no dead end: every state but the last ones has a timer, or something outside that will speak
         if (state.kind === "stopping") expect(wake).toBeDefined();
       }
-      for (const once of ["bind", "follow", "close"]) {
+      for (const once of ["follow", "close"]) {
         expect(done.filter((what) => what === once).length).toBeLessThanOrEqual(1);
       }
     }),

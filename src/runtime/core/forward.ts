@@ -6,17 +6,18 @@
  *      │                   │                 ▲  │                    │
  *      │ bindFailed        │ none    found / │  │ lost / none        │ lost / none
  *      ▼                   ▼         timer   │  ▼                    ▼
- *    failed             waiting(reason) ─────┴─ waiting ◀────────────┘
+ *    failed ──bound──▶  waiting(reason) ─────┴─ waiting ◀────────────┘
  *
  *   with a probe of the application:  connecting ──opened──▶ proving ──probed well──▶ ready
  *                                                               ▲                       │ probed ill, too often
  *                                                               └───────────────────────┘
  *
- *   any but failed and stopped ──stop──▶ stopping ──drained / deadline──▶ stopped
+ *   failed ──stop──▶ stopped;  any other but stopped ──stop──▶ stopping ──drained / deadline──▶ stopped
  * ```
  *
  * The local port is bound from `bound` to `stop`. A forward never gives up by itself: only what a person must mend
- * (a taken port) ends in `failed`. Behind a relay `connecting` takes until its pod runs; `delayed` tells why it does not.
+ * (a taken port) is `failed`, and the port is tried again every few seconds. Behind a relay `connecting` takes until its
+ * pod runs; `delayed` tells why it does not.
  */
 import type { ForwardSpec, ProbeSpec } from "../../schema/spec.ts";
 import { DEFAULT_BACKOFF, DENIED_RETRY_MS, backoffMs, type BackoffPolicy } from "./backoff.ts";
@@ -61,7 +62,12 @@ export type ForwardState =
       readonly retry: { readonly endpoint: Endpoint; readonly atMs: number | null } | null;
     }
   | { readonly kind: "stopping"; readonly deadlineMs: number }
-  | { readonly kind: "failed"; readonly reason: Reason };
+  | {
+      readonly kind: "failed";
+      readonly reason: Reason;
+      /** When the local port is tried again; null while it is, or when no try would change anything. */
+      readonly retryAtMs: number | null;
+    };
 
 /** What happened. Events of a tunnel name its endpoint, so that late ones of an earlier tunnel are recognised. */
 export type ForwardEvent =
@@ -114,14 +120,15 @@ export function begin(): Step {
 
 /** Decides, never acts: `nowMs` comes in, effects go out, the shell feeds each effect's outcome back as an event. */
 export function step(state: ForwardState, event: ForwardEvent, nowMs: number, policy: Policy): Step {
-  if (state.kind === "stopped" || state.kind === "failed") return stay(state);
+  if (state.kind === "stopped") return stay(state);
+  if (state.kind === "failed") return stepFailed(state, event, nowMs);
   if (state.kind === "stopping") return stepStopping(state, event, nowMs);
   switch (event.type) {
     case "stop":
       if (event.drainMs <= 0) return { state: { kind: "stopped" }, effects: [{ do: "close" }, ...END] };
       return { state: { kind: "stopping", deadlineMs: nowMs + event.drainMs }, effects: [{ do: "close" }] };
     case "bindFailed":
-      return { state: { kind: "failed", reason: event.reason }, effects: [] };
+      return unbound(event.reason, nowMs);
     case "bound":
       if (state.kind !== "binding") return stay(state);
       return { state: { kind: "resolving" }, effects: [{ do: "follow" }] };
@@ -158,6 +165,8 @@ export function wakeAt(state: ForwardState): { readonly atMs: number; readonly w
   if (state.kind === "waiting" && state.retry && state.retry.atMs !== null)
     return { atMs: state.retry.atMs, why: `retry: ${state.reason.code}` };
   if (state.kind === "stopping") return { atMs: state.deadlineMs, why: "end of the drain" };
+  if (state.kind === "failed" && state.retryAtMs !== null)
+    return { atMs: state.retryAtMs, why: `retry: ${state.reason.code}` };
   return undefined;
 }
 
@@ -248,6 +257,39 @@ function lost(state: ForwardState, endpoint: Endpoint, reason: Reason, nowMs: nu
   if (waitMs === 0 && !isUnderWay) return connect(endpoint, attempt, reason);
   const atMs = nowMs + Math.max(waitMs, isUnderWay ? policy.backoff.firstMs : 0);
   return { state: { kind: "waiting", reason, attempt, retry: { endpoint, atMs } }, effects: [] };
+}
+
+/** A port that another program holds, or an address that comes with a VPN, may be had later. */
+const BIND_AGAIN_MS = 5_000;
+
+function unbound(reason: Reason, nowMs: number): Step {
+  return { state: { kind: "failed", reason, retryAtMs: nowMs + BIND_AGAIN_MS }, effects: [] };
+}
+
+/** It stays failed while it tries again, so that nothing flickers. */
+function stepFailed(state: ForwardState & { kind: "failed" }, event: ForwardEvent, nowMs: number): Step {
+  const { reason, retryAtMs } = state;
+  switch (event.type) {
+    case "stop":
+      return { state: { kind: "stopped" }, effects: [{ do: "close" }, ...END] };
+    case "bound":
+      return { state: { kind: "resolving" }, effects: [{ do: "follow" }] };
+    case "bindFailed":
+      return unbound(event.reason, nowMs);
+    case "tick":
+    case "woke": {
+      if (retryAtMs === null || (event.type === "tick" && nowMs < retryAtMs)) return stay(state);
+      return { state: { kind: "failed", reason, retryAtMs: null }, effects: [{ do: "bind" }] };
+    }
+    case "found":
+    case "none":
+    case "opened":
+    case "probed":
+    case "lost":
+    case "delayed":
+    case "drained":
+      return stay(state);
+  }
 }
 
 function stepStopping(state: ForwardState & { kind: "stopping" }, event: ForwardEvent, nowMs: number): Step {
