@@ -69,6 +69,38 @@ describe.concurrent("status", () => {
     expect(broken.stdout).toMatch(/^api .* ready /m);
   });
 
+  test("and the log's commands end with a status that says what runs", async () => {
+    await using project = await projectOf(world, namespace, { api, late });
+    const rows = [
+      ["status", 3, 1, 3, 3],
+      ["status api", 3, 0, 3, 3],
+      ["status -q late", 3, 1, 3, 3],
+      ["status --names nobody", 3, 2, 3, 3],
+      ["status --watch nobody", 3, 2, 3, 3],
+      ["logs -n 1", 3, 0, 0, 0],
+      ["logs nobody", 3, 2, 2, 2],
+      ["events --since 1h", 3, undefined, 0, 0],
+      ["events", 3, undefined, 3, 3],
+      ["events nobody", 3, 2, 2, 2],
+    ] as const;
+    const exits = async (column: 1 | 2 | 3 | 4): Promise<void> => {
+      const asked = rows.filter((row) => row[column] !== undefined);
+      const found = await Promise.all(
+        asked.map(async ([line]) => [line, (await project.run(...line.split(" "))).status]),
+      );
+      expect(found).toEqual(asked.map((row) => [row[0], row[column]]));
+    };
+    await exits(1); // nothing has run yet
+    await project.ok("up", "-d", "--wait", "api");
+    await project.ok("up", "-d");
+    await exits(2);
+    process.kill(project.supervisorPid, "SIGKILL");
+    while (project.processes().length > 0) await new Promise((resolve) => setImmediate(resolve));
+    await exits(3);
+    await project.ok("down");
+    await exits(4);
+  });
+
   test("watched, it tells each change in a line until the supervisor ends", async () => {
     await using project = await projectOf(world, namespace, { api, late });
     await project.ok("up", "-d", "--wait", "api");

@@ -43,6 +43,7 @@ describe("a log line for people", () => {
   test.each([
     ["started", { pid: 7, version: "1.0.0" }, "supervisor started (pid 7, version 1.0.0)"],
     ["ended", {}, "supervisor ended"],
+    ["log.dropped", { lines: 7 }, "7 lines were lost: the log could not be written"],
     ["crashed", { error: "TypeError: x" }, "supervisor crashed: TypeError: x"],
     ["woke", { sleptMs: 8 * 3_600_000 }, "the machine slept for 8h"],
     ["watch failed", { context: "kt", retryMs: 100, hint: null }, "watch failed context=kt retryMs=100"],

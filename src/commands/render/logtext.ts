@@ -93,6 +93,8 @@ function ownWords(line: LogLine): string {
       return `the machine slept for ${durationText(number(line, "sleptMs") ?? 0)}`;
     case "log.suppressed":
       return `${number(line, "lines")} lines of this second were left out`;
+    case "log.dropped":
+      return `${number(line, "lines")} lines were lost: the log could not be written`;
     default:
       return others(line);
   }

@@ -33,6 +33,8 @@ interface OpenFile {
   readonly kind: "open";
   readonly fd: number;
   bytes: number;
+  /** The disk had room for a part of the last line only. */
+  isCut: boolean;
 }
 
 /** A log that stands open, or that is not to be opened before a moment of the clock. */
@@ -48,6 +50,8 @@ export class FileLog implements Log, Disposable {
   readonly #windows = new Map<string, Window>();
   #file: LogFile = { kind: "shut", untilMs: Number.NEGATIVE_INFINITY };
   #dropped = 0;
+  /** Of those, the ones that the log has not told of yet. */
+  #untold = 0;
 
   constructor(clock: Clock, path: string) {
     this.#clock = clock;
@@ -114,14 +118,26 @@ export class FileLog implements Log, Disposable {
     this.#write("warn", "log.suppressed", { ...who, lines: window.suppressed });
   }
 
+  /** What was lost is told as soon as there is a way to. */
   #write(level: Level, event: string, fields: LogFields): void {
-    const line = Buffer.from(this.#format(level, event, fields));
+    const lost = this.#untold;
+    if (lost > 0 && this.#tryToWrite(this.#format("warn", "log.dropped", { lines: lost }))) this.#untold = 0;
+    if (this.#tryToWrite(this.#format(level, event, fields))) return;
+    this.#dropped++; // a log that cannot be written cannot say so
+    this.#untold++;
+  }
+
+  #tryToWrite(text: string): boolean {
     try {
       const file = this.#openFile();
-      if (file === undefined || writeSync(file.fd, line) < line.length) this.#dropped++;
-      else file.bytes += line.length;
+      if (file === undefined) return false;
+      const line = Buffer.from(file.isCut ? `\n${text}` : text);
+      const written = writeSync(file.fd, line);
+      file.bytes += written;
+      if (written > 0) file.isCut = written < line.length;
+      return written === line.length;
     } catch {
-      this.#dropped++; // a log that cannot be written cannot say so
+      return false;
     }
   }
 
@@ -152,7 +168,7 @@ export class FileLog implements Log, Disposable {
     makeFolder(dirname(this.path));
     const { O_WRONLY, O_APPEND, O_CREAT, O_NOFOLLOW } = constants;
     const fd = openSync(this.path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW, 0o600);
-    this.#file = { kind: "open", fd, bytes: fstatSync(fd).size };
+    this.#file = { kind: "open", fd, bytes: fstatSync(fd).size, isCut: false };
   }
 
   #moveAside(): void {
