@@ -13,8 +13,14 @@ export interface FaultyAnswer {
   readonly times?: number;
 }
 
-/** `hang`: the request is taken and never answered. */
-export type FaultyUpgrade = FaultyAnswer | { readonly hang: true };
+/** The request is taken and never answered; of all that it applies to, or those that `only` takes. */
+export interface HangingUpgrade {
+  readonly hang: true;
+  readonly only?: (request: RequestRecord) => boolean;
+}
+
+/** What becomes of an upgrade. */
+export type FaultyUpgrade = FaultyAnswer | HangingUpgrade;
 
 /** An upgrade is a WebSocket, or is not. */
 export type UpgradeKind = "raw" | "websocket";

@@ -111,10 +111,11 @@ export class Upgrades {
       return;
     }
     if (fault !== undefined && "hang" in fault) {
-      socket.resume(); // a client that gives up is noticed
-      return;
-    }
-    if (fault !== undefined && this.#around.faults.takes(fault, asked.record)) {
+      if (fault.only?.(asked.record) !== false) {
+        socket.resume(); // a client that gives up is noticed
+        return;
+      }
+    } else if (fault !== undefined && this.#around.faults.takes(fault, asked.record)) {
       sendBare(socket, faultyAnswer(fault));
       return;
     }

@@ -139,6 +139,12 @@ export class ChannelStream implements PodStream {
     this.#pipe.resume();
   }
 
+  /** Others to the same pod went silent: it is lost if it owes an answer. */
+  suspect(): void {
+    const why = this.#stage === "over" ? undefined : this.#keepAlive.overdue;
+    if (why !== undefined) this.lose(why, SILENT);
+  }
+
   /** After a sleep: it is lost unless something comes soon. */
   prove(): void {
     if (this.#stage === "over" || this.#flow === "paused") return;

@@ -18,7 +18,7 @@ const POD: Target = { kind: "pod", name: "a" };
 /** Followers of one server, and what each was told: `a:8080`, `NoReadyPods`. */
 class Rig implements AsyncDisposable {
   readonly clock = new FakeClock();
-  readonly followers = new Followers();
+  readonly followers = new Followers(this.clock);
   readonly rest: RestClient;
   readonly server: FakeApiServer;
 

@@ -1,11 +1,13 @@
 /** Tells followers what their targets mean, now and on every change. */
 import type { Endpoint, Reason } from "../core/status.ts";
-import type { Random, Resolution } from "../deps.ts";
+import type { Clock, Resolution } from "../deps.ts";
 import { PODS, SERVICES, WORKLOADS, type Pod, type Service, type Workload } from "./objects.ts";
 import type { ReflectorSurroundings } from "./reflector.ts";
+import type { RestClient } from "./rest.ts";
+import { Shunned } from "./shunned.ts";
 import { needsSlices } from "./sliceends.ts";
 import { SLICES, type EndpointSlice } from "./slices.ts";
-import { resolve, type FollowRequest } from "./resolve.ts";
+import { resolve, type FollowRequest, type Leaning } from "./resolve.ts";
 import { SharedReflectors, type Share } from "./share.ts";
 
 /** One pod, not another of its name. */
@@ -22,6 +24,27 @@ export class Followers implements AsyncDisposable {
   readonly #workloads: ReadonlyMap<string, SharedReflectors<Workload>> = new Map(
     Object.entries(WORKLOADS).map(([kind, workload]) => [kind, new SharedReflectors<Workload>(workload)]),
   );
+
+  readonly #shunned: Shunned;
+
+  constructor(clock: Clock) {
+    this.#shunned = new Shunned(clock);
+  }
+
+  /**
+   * The pod could not be reached though its API server could: those who have a choice choose another for a while.
+   * Whether that is news.
+   */
+  shun(rest: RestClient, namespace: string, pod: PodIdentity): boolean {
+    const isNews = this.#shunned.add(pod.uid);
+    if (isNews) this.#pods.remind(rest, namespace);
+    return isNews;
+  }
+
+  /** The pod was reached. */
+  trust({ uid }: PodIdentity): void {
+    this.#shunned.remove(uid);
+  }
 
   /** `tell` is called with every new resolution, never from within this call and never after disposing. */
   follow(
@@ -40,7 +63,8 @@ export class Followers implements AsyncDisposable {
       workloads: workloads?.share(around, namespace, onChange, name),
       openSlices: () => this.#slices.share(around, namespace, onChange),
     });
-    return new Follower(request, { tell, open, random: around.random });
+    const lean = (): Leaning => ({ random: around.random(), shunned: this.#shunned });
+    return new Follower(request, { tell, open, lean });
   }
 
   /** `tell` is called with each change that leaves the pod no more: its object is gone, or it will never run again. */
@@ -107,23 +131,23 @@ interface Sources {
 interface FollowerDeps {
   readonly tell: (resolution: Resolution) => void;
   readonly open: (onChange: () => void) => Sources;
-  readonly random: Random;
+  readonly lean: () => Leaning;
 }
 
 class Follower implements Disposable {
   readonly #request: FollowRequest;
   readonly #sources: Sources;
-  readonly #random: Random;
+  readonly #lean: () => Leaning;
   /** Shared only while the Service has no selector, so that nobody else pays for it. */
   #slices: Share<EndpointSlice> | undefined;
   #tell: ((resolution: Resolution) => void) | undefined;
   #told: Resolution | undefined;
   #inUse: Endpoint | undefined;
 
-  constructor(request: FollowRequest, { tell, open, random }: FollowerDeps) {
+  constructor(request: FollowRequest, { tell, open, lean }: FollowerDeps) {
     this.#request = request;
     this.#tell = tell;
-    this.#random = random;
+    this.#lean = lean;
     this.#sources = open(() => this.#look());
     queueMicrotask(() => this.#look()); // what others follow already is known at once
   }
@@ -172,7 +196,7 @@ class Follower implements Disposable {
       workloads: workloads?.objects ?? new Map<string, Workload>(),
       slices: this.#slices?.objects ?? new Map<string, EndpointSlice>(),
     };
-    const resolution = resolve(this.#request, snapshot, this.#inUse, this.#random());
+    const resolution = resolve(this.#request, snapshot, this.#inUse, this.#lean());
     // A stale "none" says less than why nothing newer is known; an endpoint may well live on while the API does not.
     return resolution.kind === "none" && trouble ? { kind: "none", reason: trouble } : resolution;
   }

@@ -7,6 +7,9 @@ export const PING_AFTER_MS = 5_000;
 /** Nothing for this long: the connection is dead, whatever TCP believes. */
 export const DEAD_AFTER_MS = 15_000;
 
+/** An answer to a PING is overdue after this long, though only so long a silence proves anything by itself. */
+const OVERDUE_MS = 2_000;
+
 /** Code of the reason when a connection ended without a word of the other side. */
 export const SILENT = "ConnectionSilent";
 
@@ -44,6 +47,14 @@ export class KeepAlive implements Disposable {
   /** When something last came, on the clock. */
   get heardMs(): number {
     return this.#heardMs;
+  }
+
+  /** How long it is silent if an answer is overdue: reason enough to give it up when others have gone silent. */
+  get overdue(): string | undefined {
+    const silentMs = this.#clock.now() - this.#heardMs;
+    const isOverdue = this.#asked !== "no" && silentMs >= PING_AFTER_MS + OVERDUE_MS;
+    if (!isOverdue || this.#events.deaf() || this.#unansweredBytes > UPLOAD_BYTES) return undefined;
+    return `no sign of life for ${Math.floor(silentMs / 1000)} s, as on others`;
   }
 
   /** Something came. */

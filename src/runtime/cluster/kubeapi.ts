@@ -39,12 +39,13 @@ export class KubeApi implements AsyncDisposable {
   readonly #options: KubeApiOptions;
   readonly #kubeconfigs: Kubeconfigs;
   readonly #clients = new Map<string, Client>();
-  readonly #followers = new Followers();
+  readonly #followers: Followers;
   readonly #onBack: ((access: RenewableAccess) => void)[] = [];
 
   constructor(options: KubeApiOptions) {
     this.#options = options;
     this.#kubeconfigs = new Kubeconfigs(options);
+    this.#followers = new Followers(options.clock);
   }
 
   /** @see Cluster.pin */
@@ -122,6 +123,18 @@ export class KubeApi implements AsyncDisposable {
     }
     const client = this.#clients.get(keyOf(place));
     if (client) this.#followers.wake("asked", { rest: client.rest, namespace: place.namespace });
+  }
+
+  /** @see Followers.shun */
+  shun(place: Place, pod: PodIdentity): void {
+    const client = this.#clients.get(keyOf(place));
+    if (!client || !this.#followers.shun(client.rest, place.namespace, pod)) return;
+    this.#options.log.info("pod out of reach", { context: place.context, pod: pod.name });
+  }
+
+  /** @see Followers.trust */
+  trust(pod: PodIdentity): void {
+    this.#followers.trust(pod);
   }
 
   /** `tell` is called when an API server serves again that did not answer a list or watch. It must not throw. */

@@ -71,6 +71,10 @@ export class PerStream implements PodConnection {
   }
 
   /** The way may be another one by now, so a new one is to be looked for. */
+  suspect(): void {
+    for (const stream of this.#streams) stream.suspect();
+  }
+
   async prove(): Promise<void> {
     for (const stream of this.#streams) stream.prove();
     this.retire();

@@ -11,6 +11,8 @@ export interface Choice {
   readonly pick: Parameters<Cluster["follow"]>[0]["pick"];
   /** Uniform in [0, 1), for `pick: random`. */
   readonly random: number;
+  /** Since when, by UID, of pods that will do only where there is no other, and then the earliest. */
+  readonly shunned: Pick<ReadonlyMap<string, number>, "get">;
   /** Pods that are not ready will do where none is, if they have an address. */
   readonly takesUnready: boolean;
 }
@@ -21,12 +23,15 @@ export interface Choice {
  * `newest` puts the latest made first, whatever is in use; `random` begins anywhere when none is in use.
  */
 export function eligible(pods: readonly Pod[], choice: Choice): readonly Pod[] {
-  const { inUse, pick, random, takesUnready } = choice;
+  const { inUse, pick, random, takesUnready, shunned } = choice;
   const ready = pods.filter((pod) => pod.stage === "ready");
-  const serving =
+  const fit =
     ready.length === 0 && takesUnready
       ? pods.filter((pod) => pod.stage === "unready" && pod.ips.length > 0)
       : ready;
+  const shunnedMs = ({ uid }: Pod): number => shunned.get(uid) ?? Number.NEGATIVE_INFINITY;
+  const leastMs = fit.reduce((least, pod) => Math.min(least, shunnedMs(pod)), Number.POSITIVE_INFINITY);
+  const serving = fit.filter((pod) => shunnedMs(pod) === leastMs);
   const isUsed = (pod: Pod): number => (pod.uid === inUse ? 1 : 0);
   if (pick === "newest") {
     return serving.sort(

@@ -16,6 +16,8 @@ export interface PodConnection extends Disposable {
   sweep(): Promise<boolean>;
   /** After a sleep or a change of network: what does not answer soon is closed, whatever TCP believes. */
   prove(): Promise<void>;
+  /** Another to the same pod went silent: if this one owes an answer, it is as dead. */
+  suspect(): void;
   /** Takes no more streams and closes when the last one has ended. */
   retire(): void;
   /** The pod is no more, and the node does not always say so: ends the streams that heard nothing from it for so long. */

@@ -426,6 +426,22 @@ test("a connection that dies without a word is told, one that is closed is not",
   expect([told.at(-1), silences]).toEqual(["lost ConnectionSilent", 1]);
 });
 
+test("when one goes silent, another that owes an answer is given up with it", async () => {
+  await standing();
+  const ears = new Ears();
+  await pool.stream(80, ears, here);
+  await turnUntil(() => peers.length === 2);
+  const [first, second] = peers;
+  if (first) first.answerPings = "none";
+  await clock.advance(PING_AFTER_MS);
+  await turnUntil(() => second?.heard.includes("ping") === true);
+  await settle();
+  if (second) second.answerPings = "none";
+  await clock.advance(DEAD_AFTER_MS - PING_AFTER_MS);
+  await turnUntil(() => told.length === 2); // by itself the second would have had five seconds more
+  expect([told, silences]).toEqual([["open", "lost ConnectionSilent"], 1]);
+});
+
 describe("the end of the pod", () => {
   test("cuts streams that hear nothing more from it, and no others", async () => {
     const user = await standing();

@@ -161,6 +161,11 @@ export class Pool {
     else this.#trimLater();
   }
 
+  /** A connection takes streams. */
+  get stands(): boolean {
+    return this.#usable;
+  }
+
   /** The API server is back after it did not serve: nobody need wait for the next try. */
   revive(): void {
     if (!this.unused) this.#openFirst();
@@ -229,7 +234,10 @@ export class Pool {
       onStreamEnd: () => void this.#onStreamEnd(connection),
       onFlow: () => this.#serveWaiting(),
       onRetire: () => this.#keepOneReady(),
-      onSilence: () => this.#deps.onSilence(),
+      onSilence: () => {
+        for (const other of this.#connections) if (other !== connection) other.suspect();
+        this.#deps.onSilence();
+      },
       onClose: (reason) => this.#onClose(connection, reason),
     };
     const connection: PodConnection =

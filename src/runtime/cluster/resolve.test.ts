@@ -303,7 +303,8 @@ describe("which pod", () => {
     ): string => {
       const before =
         inUse === undefined ? undefined : { ...PLACE, pod: inUse, podUid: `uid-${inUse}`, port: 1 };
-      const found = resolve({ ...request("[app=web]:1"), pick }, snapshot({ pods: all }), before, random);
+      const leaning = { random, shunned: new Map<string, number>() };
+      const found = resolve({ ...request("[app=web]:1"), pick }, snapshot({ pods: all }), before, leaning);
       return found.kind === "found" ? found.endpoint.pod : found.reason.code;
     };
 
@@ -320,6 +321,21 @@ describe("which pod", () => {
       const all = { ...pods, c: { ...pods.c, deleting: true } };
       expect(picked("random", { inUse: "c", random: 0.99, all })).toBe("b");
     });
+  });
+
+  test("one that could not be reached only where there is no other", () => {
+    const shunned = new Map([
+      ["uid-a", 5],
+      ["uid-c", 3],
+    ]);
+    const before = { ...PLACE_OF_ENDPOINT, pod: "a", podUid: "uid-a", port: 1 };
+    const chosen = (pods: Record<string, PodWish>): string => {
+      const found = resolve(request("[app=web]:1"), snapshot({ pods }), before, { random: 0, shunned });
+      return found.kind === "found" ? found.endpoint.pod : found.reason.code;
+    };
+    expect(chosen({ a: {}, b: {} })).toBe("b");
+    expect(chosen({ a: {}, b: { ready: false } })).toBe("a");
+    expect(chosen({ a: {}, c: {} })).toBe("c"); // it has been left alone for longer
   });
 
   test("a Service that publishes addresses of unready pods is given one when none is ready", () => {

@@ -23,15 +23,22 @@ export interface Snapshot {
   readonly slices?: ReadonlyMap<string, EndpointSlice>;
 }
 
-/**
- * `inUse` is the endpoint of before: its pod is kept as long as it serves. `random`, uniform in [0, 1), decides where
- * the request leaves it to chance.
- */
+/** What decides between pods that are equally good. */
+export interface Leaning {
+  /** Uniform in [0, 1), where the request leaves it to chance. */
+  readonly random: number;
+  /** Since when, by UID, of pods that could not be reached. */
+  readonly shunned: Pick<ReadonlyMap<string, number>, "get">;
+}
+
+const NO_LEANING: Leaning = { random: 0, shunned: new Map<string, number>() };
+
+/** `inUse` is the endpoint of before: its pod is kept as long as it serves. */
 export function resolve(
   request: FollowRequest,
   snapshot: Snapshot,
   inUse: Endpoint | undefined,
-  random = 0,
+  leaning = NO_LEANING,
 ): Resolution {
   const wanted = wantedOf(request, snapshot);
   if ("reason" in wanted) return { kind: "none", reason: wanted.reason };
@@ -40,7 +47,7 @@ export function resolve(
   const { takesUnready = false, ports } = wanted;
   const [first, ...others] = wanted.pods;
   if (first === undefined) return none(wanted.noPods);
-  const ready = eligible(wanted.pods, { inUse: inUse?.podUid, pick, random, takesUnready });
+  const ready = eligible(wanted.pods, { inUse: inUse?.podUid, pick, takesUnready, ...leaning });
   if (ready.length === 0 && target.kind === "pod") return none(podNotReady(first, kubectl));
   if (ready.length === 0) return none(noReadyPods([first, ...others], kubectl));
   for (const pod of ready) {

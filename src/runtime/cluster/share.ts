@@ -54,6 +54,11 @@ export class SharedReflectors<T> implements AsyncDisposable {
     };
   }
 
+  /** Whoever shares the objects of this namespace looks at them again, though they have not changed. */
+  remind(rest: RestClient, namespace: string): void {
+    for (const listener of this.#entries.get(rest)?.get(namespace)?.listeners.keys() ?? []) listener();
+  }
+
   /** @see Reflector.wake. With `only`, those of one API server, or of one namespace there. */
   wake(why: WakeReason, only?: { readonly rest: RestClient; readonly namespace?: string }): void {
     for (const [rest, entries] of this.#entries) {

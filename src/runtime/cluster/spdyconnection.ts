@@ -144,6 +144,11 @@ export class SpdyConnection implements PodConnection {
     this.#close(`no answer within ${PROOF_DEADLINE_MS / 1000} s after a sleep`);
   }
 
+  suspect(): void {
+    const why = this.#keepAlive.overdue;
+    if (why !== undefined) this.#close(why, SILENT);
+  }
+
   retire(): void {
     if (this.#stage !== "open") return;
     this.#stage = "retiring";
