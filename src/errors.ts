@@ -11,6 +11,8 @@ export const ERRORS = {
   CONFIG_NOT_FOUND: { exit: 2, hint: "write a forwards.yaml here, or name one with -f PATH" },
   CONFIG_UNREADABLE: { exit: 2, hint: undefined },
   CONFIG_INVALID: { exit: 2, hint: undefined },
+  PROTECTED_CONTEXT: { exit: 2, hint: undefined },
+  UNTRUSTED: { exit: 2, hint: "read the file; if you agree with it, run `kfwd allow`" },
   NOTHING_SELECTED: { exit: 2, hint: undefined },
   UNKNOWN_FORWARD: { exit: 2, hint: undefined },
   METADATA_HOST: { exit: 2, hint: undefined },
@@ -42,6 +44,7 @@ export const ERRORS = {
   },
   LOCK_TAKEN: { exit: 5, hint: "kfwd status" },
   LOCK_DAMAGED: { exit: 5, hint: undefined },
+  STATE_FOLDER: { exit: 5, hint: undefined },
   RUNTIME_FOLDER: { exit: 5, hint: "name another folder with KFWD_RUNTIME_DIR" },
 
   TOO_MANY_FILES: {

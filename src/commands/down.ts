@@ -2,7 +2,7 @@
 import type { LockState, Project } from "../runtime/index.ts";
 import { parseDuration } from "./duration.ts";
 import { Output } from "./output.ts";
-import { chooseNames, chosenFile, chosenName } from "./plan.ts";
+import { chooseNames, chosenName, chosenProject } from "./plan.ts";
 import { durationText, stoppedText } from "./render/forward.ts";
 import { showStop } from "./render/stopview.ts";
 import { INTERRUPTED, type Interrupt, type SharedFlags, type World } from "./world.ts";
@@ -20,7 +20,7 @@ export async function down(world: World, names: readonly string[], flags: DownFl
   const listening = world.onInterrupt((signal) => interrupt.abort(signal));
   const around: Surroundings = { world, out, flags, drainMs, signal: interrupt.signal };
   try {
-    const project = world.runtime.find({ file: chosenFile(world, flags), name: chosenName(world, flags) });
+    const project = world.runtime.find(chosenProject(world, flags));
     const state: LockState = project ? await world.runtime.look(project, interrupt.signal) : { kind: "none" };
     if (project === undefined || state.kind === "none") {
       const name = project?.shownAs ?? chosenName(world, flags);

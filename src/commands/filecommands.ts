@@ -29,6 +29,7 @@ export function addFileCommands(kit: CommandKit): void {
   addImport(kit);
   addSchema(kit);
   addInit(kit);
+  addAllow(kit);
 }
 
 function addCheck({ world, outcome, command, shared, clusterFlags }: CommandKit): void {
@@ -42,6 +43,19 @@ function addCheck({ world, outcome, command, shared, clusterFlags }: CommandKit)
   check.action(async () => {
     const { check: run } = await import("./check.ts");
     outcome.exit = await run(world, check.opts<CheckFlags>());
+  });
+}
+
+function addAllow({ world, outcome, command, shared, fileFlags }: CommandKit): void {
+  const allowing = shared(fileFlags(command("allow", "trust the file, until it changes"))).addHelpText(
+    "after",
+    "\nA file that is not trusted may forward to pods and Services on loopback, with your kubeconfig. To listen where" +
+      "\nothers can connect, to reach hosts, to choose the relay's image, or to bring a kubeconfig that runs programs," +
+      "\nit must be allowed. KFWD_TRUST=1 or `up --trust` allows it once.\n\nExamples:\n  kfwd allow",
+  );
+  allowing.action(async () => {
+    const { allow: run } = await import("./allow.ts");
+    outcome.exit = await run(world, allowing.opts<SharedFlags>());
   });
 }
 

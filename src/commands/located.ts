@@ -4,7 +4,7 @@ import { quoted } from "../printable.ts";
 import type { StatusReport } from "../runtime/index.ts";
 import type { ForwardSpec } from "../schema/spec.ts";
 import type { Located } from "./exports.ts";
-import { chosenFile, chosenName } from "./plan.ts";
+import { chosenProject } from "./plan.ts";
 import { nothingRuns, running } from "./status.ts";
 import type { SharedFlags, World } from "./world.ts";
 
@@ -79,7 +79,7 @@ async function portsOf(
 /** What the supervisor of the project says. @throws KfwdError of exit status 3 where none answers. */
 async function liveStatus(world: World, flags: SharedFlags): Promise<StatusReport> {
   const { signal } = new AbortController();
-  const choice = { file: chosenFile(world, flags), name: chosenName(world, flags) };
+  const choice = chosenProject(world, flags);
   const project = world.runtime.find(choice);
   if (project === undefined) throw nothingRuns(choice.name);
   const client = await world.runtime.connect(

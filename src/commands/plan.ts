@@ -1,11 +1,25 @@
 /** Reads the file for a command, and says what is wrong with it. */
 import { KfwdError } from "../errors.ts";
 import { delimiter } from "node:path";
-import { formatDiagnostics, type Diagnostic, type FrameLine, type Texts } from "../schema/diagnostic.ts";
+import {
+  formatDiagnostics,
+  placeText,
+  type Diagnostic,
+  type FrameLine,
+  type Texts,
+} from "../schema/diagnostic.ts";
+import type { LintRule } from "../schema/lint-rules.ts";
 import { LABEL, LABEL_RULE } from "../schema/kube-name.ts";
 import { suggestFrom } from "../suggest.ts";
-import type { LoadedConfig, LoadRequest, UpPlan } from "../runtime/index.ts";
-import type { ParseResult } from "../schema/parse.ts";
+import {
+  inEnvironment,
+  type GoodConfig,
+  type LoadRequest,
+  type ProjectChoice,
+  type TrustQuestion,
+  type UpPlan,
+} from "../runtime/index.ts";
+import { shellWord } from "../shellword.ts";
 import type { Output } from "./output.ts";
 import { paintFrameLine } from "./render/errortext.ts";
 import type { ClusterFlags, SharedFlags, World } from "./world.ts";
@@ -17,17 +31,62 @@ export async function readPlan(
   names: readonly string[],
   out: Output,
 ): Promise<UpPlan | undefined> {
-  const loaded = await readFiles(world, { ...loadRequest(world, flags), names }, out);
+  const request = { ...loadRequest(world, flags), names };
+  const loaded = await readFiles(world, request, out, ["protected-context"]); // which is refused below
   if (loaded === undefined) return undefined;
+  refuseProtected(world, loaded, flags, names);
+  refuseUntrusted(world, loaded, flags);
   const { config, parsed, ownName } = loaded;
   const explicitName = chosenName(world, flags);
-  const project = explicitName ?? ownName;
-  return { config, forwards: parsed.project.forwards, ownName, explicitName, project };
+  const { forwards, environment } = parsed.project;
+  const project = inEnvironment(explicitName ?? ownName, environment);
+  return { config, forwards, ownName, explicitName, environment, project };
 }
 
-/** Files that are right. */
-export interface GoodConfig extends LoadedConfig {
-  readonly parsed: Extract<ParseResult, { readonly kind: "valid" }>;
+/** @throws KfwdError `PROTECTED_CONTEXT`. */
+function refuseProtected(
+  world: World,
+  loaded: GoodConfig,
+  flags: ClusterFlags,
+  names: readonly string[],
+): void {
+  const found = world.runtime.protectedContext(
+    loaded,
+    names.length > 0 ? names : null,
+    flags.allowContext ?? [],
+  );
+  if (found === undefined) return;
+  const { context, glob, forward } = found;
+  throw new KfwdError("PROTECTED_CONTEXT", `context "${context}" matches protect "${glob}"`, {
+    detail: `  forward "${forward}" would be started there`,
+    hint: `--allow-context ${shellWord(context)}`,
+  });
+}
+
+/** @throws KfwdError `UNTRUSTED`. */
+function refuseUntrusted(world: World, loaded: GoodConfig, flags: ClusterFlags): void {
+  if (flags.trust === true || world.env["KFWD_TRUST"] === "1") return;
+  const question = world.runtime.trustQuestion(loaded, flags.kubeconfig);
+  if (question.demands.length === 0 || world.runtime.isAllowed(question)) return;
+  const [first] = question.demands;
+  throw new KfwdError(
+    "UNTRUSTED",
+    `"${loaded.config.shownAs}" is not trusted, and asks for more than it may`,
+    {
+      detail: demandLines(question).join("\n"),
+      place: first?.source,
+    },
+  );
+}
+
+const DEMANDS_SHOWN = 10;
+
+/** What files want that needs trust, a line for each. */
+export function demandLines({ demands }: TrustQuestion): readonly string[] {
+  const lines = demands
+    .slice(0, DEMANDS_SHOWN)
+    .map(({ message, source }) => `  ${placeText(source)}: ${message}`);
+  return demands.length > DEMANDS_SHOWN ? [...lines, `  and ${demands.length - DEMANDS_SHOWN} more`] : lines;
 }
 
 /** Reads the files and tells what is wrong in them; undefined when they are not fit for use (exit status 2). */
@@ -35,10 +94,12 @@ export async function readFiles(
   world: World,
   request: LoadRequest,
   out: Output,
+  untold: readonly LintRule[] = [],
 ): Promise<GoodConfig | undefined> {
   const { parsed, ...loaded } = await world.runtime.load(request);
   const found = parsed.kind === "valid" ? parsed.warnings : parsed.diagnostics;
-  tellFindings(found, parsed.more, parsed.texts, out);
+  const told = found.filter(({ rule, severity }) => severity === "error" || !rule || !untold.includes(rule));
+  tellFindings(told, parsed.more, parsed.texts, out);
   return parsed.kind === "valid" ? { ...loaded, parsed } : undefined;
 }
 
@@ -74,6 +135,15 @@ export function chosenName(world: World, flags: SharedFlags): string | undefined
 /** The project's own file, which is the first of {@link chosenFiles}; undefined: it is searched for. */
 export function chosenFile(world: World, flags: SharedFlags): string | undefined {
   return chosenFiles(world, flags)[0];
+}
+
+/** The project that a command is about that needs no file to be right. */
+export function chosenProject(world: World, flags: SharedFlags): ProjectChoice {
+  return {
+    file: chosenFile(world, flags),
+    name: chosenName(world, flags),
+    environment: chosenEnvironment(world, flags),
+  };
 }
 
 /** `-f` in their order, else KFWD_FILE, which is a list of paths as PATH is. */

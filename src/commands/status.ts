@@ -13,7 +13,7 @@ import {
 } from "../runtime/index.ts";
 import { compareWithFile, type FileComparison } from "./declared.ts";
 import { Output } from "./output.ts";
-import { chooseNames, chosenFile, chosenName } from "./plan.ts";
+import { chooseNames, chosenName, chosenProject } from "./plan.ts";
 import { statusTable } from "./render/statustable.ts";
 import type { FileFlags, World } from "./world.ts";
 
@@ -30,7 +30,7 @@ export async function status(world: World, wanted: readonly string[], given: Sta
   const out = new Output(world, flags);
   const signal = new AbortController().signal;
   const { runtime } = world;
-  const project = runtime.find({ file: chosenFile(world, flags), name: chosenName(world, flags) });
+  const project = runtime.find(chosenProject(world, flags));
   if (project === undefined) throw nothingRuns(chosenName(world, flags));
   const record = running(world, project, await runtime.look(project, signal));
   const client = await runtime.connect(record, signal);

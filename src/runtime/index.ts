@@ -3,6 +3,7 @@
  * supervisor's program is loaded through `loadSupervisor` when one has to run in this process.
  */
 import type { ForwardSpec } from "../schema/spec.ts";
+import { resolve } from "node:path";
 import { hashOfFile, type ConfigText } from "./configfile.ts";
 import { ownIdentity } from "./daemon/identity.ts";
 import { connectControl, type ControlClient } from "./daemon/controlclient.ts";
@@ -13,6 +14,15 @@ import { LogReader } from "./daemon/readlog.ts";
 import { terminate, type Terminated, type TerminateOptions } from "./daemon/terminate.ts";
 import type { StatusReport } from "./core/status.ts";
 import type { Clock } from "./deps.ts";
+import {
+  allow,
+  isAllowed,
+  protectedContext,
+  trustQuestion,
+  type GoodConfig,
+  type ProtectedContext,
+  type TrustQuestion,
+} from "./guard.ts";
 import { loadProject, type LoadedConfig, type LoadRequest } from "./projectload.ts";
 import {
   findProject,
@@ -38,9 +48,11 @@ export type { Clock } from "./deps.ts";
 export type { LockState } from "./daemon/inspect.ts";
 export type { LogReader } from "./daemon/readlog.ts";
 export type { LockRecord } from "./wire/lockrecord.ts";
+export { inEnvironment } from "./projects.ts";
+export type { GoodConfig, TrustQuestion } from "./guard.ts";
 export type { LoadedConfig, LoadRequest } from "./projectload.ts";
 export { LOG_LEVELS, decodeLogLine, type LogLevel, type LogLine } from "./wire/logline.ts";
-export type { Project } from "./projects.ts";
+export type { Project, ProjectChoice } from "./projects.ts";
 export type { Session, SessionEnd } from "./session.ts";
 export type { Examined, SeenService, Surveyor } from "./surveyor.ts";
 
@@ -67,6 +79,8 @@ export interface UpPlan {
   readonly ownName: LoadedConfig["ownName"];
   /** `-p` or KFWD_PROJECT. */
   readonly explicitName: string | undefined;
+  /** The item of `environments` in force. */
+  readonly environment: string | undefined;
   /** What messages call it. */
   readonly project: string;
 }
@@ -94,11 +108,41 @@ export class Runtime {
     return loadProject({ cwd, version, readStdin, home, env, platform }, request);
   }
 
+  /** The first protected context in which a forward would be started. */
+  protectedContext(
+    config: GoodConfig,
+    names: readonly string[] | null,
+    allowed: readonly string[],
+  ): ProtectedContext | undefined {
+    return protectedContext(config, names, allowed, this.#world.facts);
+  }
+
+  /** What the files want that only trusted ones may have. `kubeconfig`: as on the command line. */
+  trustQuestion(config: GoodConfig, kubeconfig: string | undefined): TrustQuestion {
+    const flagged = kubeconfig && resolve(this.#world.cwd, kubeconfig);
+    return trustQuestion(config, flagged, this.#world.facts);
+  }
+
+  /** Whether the user has allowed the files as they are now. */
+  isAllowed(question: TrustQuestion): boolean {
+    return isAllowed(question, this.#world.facts);
+  }
+
+  /** Allows the files as they are now. @throws KfwdError `STATE_FOLDER`. */
+  allow(question: TrustQuestion): void {
+    allow(question, this.#world.facts);
+  }
+
   /** Makes the file true, by the supervisor that runs or a new one. @throws as {@link openSession}. */
   open(plan: UpPlan, manner: UpManner, signal: AbortSignal): Promise<Session> {
-    const { config, ownName, explicitName, forwards, project } = plan;
+    const { config, ownName, explicitName, environment, forwards, project } = plan;
     const path = config.path ?? stdinPath(this.#world.cwd);
-    const { runtimeFolder, files } = projectOfFile(this.#surroundings(), { path, ownName, explicitName });
+    const { runtimeFolder, files } = projectOfFile(this.#surroundings(), {
+      path,
+      ownName,
+      explicitName,
+      environment,
+    });
     const request = {
       runtimeFolder,
       id: files.id,

@@ -63,8 +63,11 @@ export async function loadProject(world: LoadWorld, request: LoadRequest): Promi
   const [first, ...more] = request.files;
   const config = await readBase(world, first);
   const root = projectRoot(config.folder);
-  const variables = new VariableSource(world.env, request.envFiles ?? [], cwd);
   const read = new Map<string, string>();
+  const onRead = (path: string, bytes: Buffer): void => {
+    read.set(path, createHash("sha256").update(bytes).digest("hex"));
+  };
+  const variables = new VariableSource(world.env, request.envFiles ?? [], cwd, onRead);
   const asFile = ({ shownAs, path, folder, text, sha256 }: ConfigText): FileText => {
     if (path !== null) read.set(path, sha256);
     return { name: shownAs, path, folder, home, root, text, variables: variables.of(folder) };
@@ -77,9 +80,7 @@ export async function loadProject(world: LoadWorld, request: LoadRequest): Promi
   }
   const local = request.localFile === "read" ? readLocal(config, cwd) : undefined;
   if (local !== undefined) files.push({ role: "local", file: asFile(local) });
-  const include = includeReader({ root, home, cwd, variables }, (path, bytes) => {
-    read.set(path, createHash("sha256").update(bytes).digest("hex"));
-  });
+  const include = includeReader({ root, home, cwd, variables }, onRead);
   const { kubeconfig } = request.overrides; // as the user wrote it, relative to the working folder
   const overrides = { ...request.overrides, ...(kubeconfig && { kubeconfig: resolve(cwd, kubeconfig) }) };
   const facts = factsOf(world, config, root, local);

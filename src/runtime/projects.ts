@@ -1,14 +1,16 @@
 /** From what stands on a command line to the project that is meant, and who keeps it. */
 import { dirname } from "node:path";
 import { KfwdError } from "../errors.ts";
-import { PROJECT_NAME, PROJECT_NAME_RULE } from "../schema/fields.ts";
-import { projectNameIn } from "../schema/parse.ts";
+import { ENVIRONMENT_NAME, PROJECT_NAME, PROJECT_NAME_RULE } from "../schema/fields.ts";
+import { interpolateText } from "../schema/interpolation.ts";
+import { projectNameIn, topTextsIn } from "../schema/parse.ts";
 import { findConfig, foldersUpwards, projectNameOf, readConfig } from "./configfile.ts";
 import type { LockDeps, LockState } from "./daemon/inspect.ts";
 import { inspect } from "./daemon/inspect.ts";
 import { findRuntimeFolder, openRuntimeFolder, type PlaceFacts } from "./daemon/place.ts";
 import { listProjects, projectFiles, projectId, realPath, type ProjectFiles } from "./daemon/projectfiles.ts";
 import { readLock } from "./daemon/readlock.ts";
+import { VariableSource } from "./variablefiles.ts";
 import type { LockRecord } from "./wire/lockrecord.ts";
 
 /** What a command knows of its surroundings. */
@@ -22,8 +24,10 @@ export interface Surroundings {
 export interface ProjectChoice {
   /** `-f`; `-` means standard input. */
   readonly file: string | undefined;
-  /** `-p` or KFWD_PROJECT. */
+  /** `-p` or KFWD_PROJECT; `shop@staging` names the environment, too. */
   readonly name: string | undefined;
+  /** `-e` or KFWD_ENV. */
+  readonly environment?: string | undefined;
 }
 
 /** A project that may run or not. */
@@ -42,6 +46,13 @@ export interface NamedFile {
   readonly ownName: string;
   /** `-p` or KFWD_PROJECT. */
   readonly explicitName: string | undefined;
+  /** The one in force: each has a project of its own, so that they can run side by side. */
+  readonly environment: string | undefined;
+}
+
+/** What a project of an environment is called. */
+export function inEnvironment(name: string, environment: string | undefined): string {
+  return environment === undefined ? name : `${name}@${environment}`;
 }
 
 /**
@@ -50,16 +61,17 @@ export interface NamedFile {
  */
 export function projectOfFile(
   around: Surroundings,
-  { path, ownName, explicitName }: NamedFile,
+  { path, ownName, explicitName, environment }: NamedFile,
 ): { readonly runtimeFolder: string; readonly files: ProjectFiles } {
   checkName(explicitName);
   const runtimeFolder = openRuntimeFolder(around.facts);
+  const named = explicitName === undefined ? undefined : inEnvironment(explicitName, environment);
   const running = recordsIn(around, runtimeFolder).find(
-    ({ record }) => record.config.path === path && record.project === explicitName,
+    ({ record }) => record.config.path === path && record.project === named,
   );
   if (running !== undefined) return { runtimeFolder, files: running.files };
   // To be told the name that it has anyhow makes it no other project.
-  const id = idOf(around, path, explicitName === ownName ? undefined : explicitName);
+  const id = idOf(around, path, explicitName === ownName ? undefined : explicitName, environment);
   return { runtimeFolder, files: projectFiles(runtimeFolder, id) };
 }
 
@@ -70,16 +82,23 @@ export function projectOfFile(
  * `USAGE`.
  */
 export function findProject(around: Surroundings, choice: ProjectChoice): Project | undefined {
-  checkName(choice.name);
+  checkName(choice.name?.split("@", 1)[0]);
   const runtimeFolder = findRuntimeFolder(around.facts);
   const records = recordsIn(around, runtimeFolder);
   const configPath = configPathOf(around, choice);
-  if (choice.name !== undefined) return byName(around, choice.name, configPath, records);
+  if (choice.name !== undefined) return byName(around, choice.name, choice.environment, configPath, records);
   if (configPath === undefined) return byFolder(around, choice, records);
-  const files = projectFiles(runtimeFolder, idOf(around, configPath, undefined));
+  const environment = choice.environment ?? defaultEnvironmentOf(around, configPath);
+  const files = projectFiles(runtimeFolder, idOf(around, configPath, undefined, environment));
+  const ofFile = records.filter(({ record }) => record.config.path === configPath);
   const known = records.find((one) => one.files.id === files.id);
-  const shownAs = known?.record.project ?? nameOfFile(around, configPath);
-  const others = records.filter((one) => one !== known && one.record.config.path === configPath);
+  const [only, another] = ofFile;
+  const isGone = known === undefined && choice.environment === undefined && only && another === undefined;
+  if (isGone && textIfThere(configPath, around.cwd) === undefined) {
+    return { files: only.files, shownAs: only.record.project, namesakes: [] };
+  }
+  const shownAs = known?.record.project ?? inEnvironment(nameOfFile(around, configPath), environment);
+  const others = ofFile.filter((one) => one !== known);
   return { files, shownAs, namesakes: others.map(({ record }) => record.project) };
 }
 
@@ -103,24 +122,44 @@ function recordsIn(around: Surroundings, runtimeFolder: string): readonly Known[
 function byName(
   around: Surroundings,
   name: string,
+  environment: string | undefined,
   configPath: string | undefined,
   records: readonly Known[],
 ): Project | undefined {
-  const bearers = records.filter(({ record }) => record.project === name);
+  const bearers = bearersOf(name, environment, records);
   const here = bearers.filter(({ record }) => record.config.path === configPath);
   const [only, another] = here.length > 0 ? here : bearers;
   // Two of one file: it took the name that another one had been started with.
-  const asked = configPath === undefined ? undefined : idOf(around, configPath, name);
+  const asked = configPath === undefined ? undefined : idOf(around, configPath, name, environment);
   const started = here.find(({ files }) => files.id === asked);
   if (another !== undefined && started === undefined) {
-    const paths = bearers.map(({ record }) => `  ${record.config.path ?? "<stdin>"} (pid ${record.pid})`);
+    const names = new Set(bearers.map(({ record }) => record.project));
+    const paths = bearers.map(
+      ({ record }) =>
+        `  ${names.size > 1 ? `${record.project}: ` : ""}${record.config.path ?? "<stdin>"} (pid ${record.pid})`,
+    );
     throw new KfwdError("USAGE", `several projects are called "${name}"`, {
       detail: paths.join("\n"),
-      hint: "run this in the folder of the one you mean, or name its file with -f",
+      hint:
+        names.size > 1
+          ? "name the environment with -e"
+          : "run this in the folder of the one you mean, or name its file with -f",
     });
   }
   const found = started ?? only;
-  return found && { files: found.files, shownAs: name, namesakes: [] };
+  return found && { files: found.files, shownAs: found.record.project, namesakes: [] };
+}
+
+/** Who runs under a name: without an environment those of any, if none has the bare name. */
+function bearersOf(
+  name: string,
+  environment: string | undefined,
+  records: readonly Known[],
+): readonly Known[] {
+  const full = inEnvironment(name, environment);
+  const exact = records.filter(({ record }) => record.project === full);
+  if (exact.length > 0 || environment !== undefined) return exact;
+  return records.filter(({ record }) => record.project.startsWith(`${name}@`));
 }
 
 function byFolder(
@@ -145,6 +184,28 @@ function nameOfFile({ cwd }: Surroundings, configPath: string): string {
   return projectNameIn(text) ?? projectNameOf(folder);
 }
 
+/** The environment of a file without `-e`, as far as the file itself says. */
+function defaultEnvironmentOf({ cwd, facts }: Surroundings, configPath: string): string | undefined {
+  if (configPath === stdinPath(cwd)) return undefined;
+  const text = textIfThere(configPath, cwd);
+  if (!text?.includes("defaultEnvironment")) return undefined; // spares most files a second reading
+  const written = topTextsIn(text, ["defaultEnvironment"])["defaultEnvironment"];
+  if (written === undefined) return undefined;
+  const variables = new VariableSource(facts.env, [], cwd).of(dirname(configPath));
+  const { text: name, unfit } = interpolateText(written, variables);
+  return unfit.length === 0 && ENVIRONMENT_NAME.test(name) ? name : undefined;
+}
+
+/** Of a file that is gone the records must do. */
+function textIfThere(configPath: string, cwd: string): string | undefined {
+  try {
+    return readConfig(configPath, cwd).text;
+  } catch (thrown) {
+    if (KfwdError.from(thrown).code === "CONFIG_NOT_FOUND") return undefined;
+    throw thrown;
+  }
+}
+
 function configPathOf(around: Surroundings, { file, name }: ProjectChoice): string | undefined {
   if (file === "-") return stdinPath(around.cwd);
   try {
@@ -160,8 +221,17 @@ export function stdinPath(cwd: string): string {
   return `${cwd}/<stdin>`;
 }
 
-function idOf(around: Surroundings, configPath: string, name: string | undefined): string {
-  return projectId({ configPath, uid: around.facts.uid, explicitName: name ?? "" });
+function idOf(
+  around: Surroundings,
+  configPath: string,
+  name: string | undefined,
+  environment: string | undefined,
+): string {
+  return projectId({
+    configPath,
+    uid: around.facts.uid,
+    explicitName: inEnvironment(name ?? "", environment),
+  });
 }
 
 function checkName(name: string | undefined): void {

@@ -10,20 +10,28 @@ const ENV_FILE_MAX_BYTES = 256 * 1024;
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
+/** Told of each file that is read. */
+type OnRead = (path: string, bytes: Buffer) => void;
+
 /** Where the variables of a project come from. */
 export class VariableSource {
   readonly #env: Environment;
   readonly #named: readonly Environment[];
+  readonly #onRead: OnRead;
 
-  /** `named`: the files of `--env-file`, which take the place of every `.env`. @throws KfwdError `CONFIG_NOT_FOUND`, `CONFIG_UNREADABLE`. */
-  constructor(env: Environment, named: readonly string[], cwd: string) {
+  /**
+   * `named`: the files of `--env-file`, which take the place of every `.env`.
+   * @throws KfwdError `CONFIG_NOT_FOUND`, `CONFIG_UNREADABLE`.
+   */
+  constructor(env: Environment, named: readonly string[], cwd: string, onRead: OnRead = () => {}) {
     this.#env = env;
-    this.#named = named.map((path) => readEnvFile(resolve(cwd, path)));
+    this.#onRead = onRead;
+    this.#named = named.map((path) => readEnvFile(resolve(cwd, path), onRead));
   }
 
   /** The variables for files of a folder. @throws KfwdError `CONFIG_UNREADABLE`. */
   of(folder: string): Variables {
-    const beside = this.#named.length > 0 ? [] : [readIfThere(join(folder, ".env"))];
+    const beside = this.#named.length > 0 ? [] : [readIfThere(join(folder, ".env"), this.#onRead)];
     const files = Object.assign(nothing(), ...this.#named, ...beside);
     const env = this.#env;
     return {
@@ -41,16 +49,16 @@ function nothing(): Record<string, unknown> {
   return Object.create(null);
 }
 
-function readIfThere(path: string): Environment {
+function readIfThere(path: string, onRead: OnRead): Environment {
   try {
-    return readEnvFile(path);
+    return readEnvFile(path, onRead);
   } catch (thrown) {
     if (thrown instanceof KfwdError && thrown.code === "CONFIG_NOT_FOUND") return {};
     throw thrown;
   }
 }
 
-function readEnvFile(path: string): Environment {
+function readEnvFile(path: string, onRead: OnRead): Environment {
   let bytes: Buffer;
   try {
     bytes = readRegularFile(path, ENV_FILE_MAX_BYTES + 1);
@@ -68,5 +76,6 @@ function readEnvFile(path: string): Environment {
     const most = `${ENV_FILE_MAX_BYTES / 1024} KiB`;
     throw new KfwdError("CONFIG_UNREADABLE", `cannot read "${path}": it is larger than ${most}`);
   }
+  onRead(path, bytes);
   return parseEnv(bytes.toString("utf8"));
 }

@@ -106,6 +106,7 @@ export class Project implements AsyncDisposable {
       HOME: home,
       LANG: "C.UTF-8",
       KFWD_RUNTIME_DIR: join(root, "run"),
+      KFWD_TRUST: "1", // the files are the tests' own
       XDG_STATE_HOME: join(root, "state"),
       // Compiled code is worth sharing between tests: it belongs to the build, not to a project.
       XDG_CACHE_HOME: join(tmpdir(), `kfwd-test-cache-${process.getuid?.() ?? 0}`),
