@@ -18,6 +18,8 @@ import { ownIdentity } from "./runtime/daemon/identity.ts";
 import { FileLog } from "./runtime/daemon/log.ts";
 import { claimProject, type Ownership } from "./runtime/daemon/ownership.ts";
 import { portHolder } from "./runtime/daemon/portholder.ts";
+import { KeptPorts } from "./runtime/autoports.ts";
+import { portStore } from "./runtime/daemon/portstore.ts";
 import { logPath, projectFiles } from "./runtime/daemon/projectfiles.ts";
 import { reportToParent } from "./runtime/daemon/startreport.ts";
 import { homeFolder } from "./runtime/daemon/whereabouts.ts";
@@ -66,7 +68,7 @@ export async function supervise(
   });
   const startedAt = new Date().toISOString();
   const supervisor = new Supervisor(
-    { ...world, cluster, relays, net, udp },
+    { ...world, cluster, relays, net, udp, autoPorts: new KeptPorts(portStore(log.path, log)) },
     { pid: process.pid, mode, version: VERSION, startedAt, log: log.path },
   );
   const { project, config } = request;

@@ -299,6 +299,7 @@ export interface CarryEnd {
 
 /** All of it, built by a composition root. */
 export interface Deps {
+  readonly autoPorts: AutoPorts;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -306,6 +307,23 @@ export interface Deps {
   readonly relays: Relays;
   readonly net: Net;
   readonly udp: UdpNet;
+}
+
+/** Where the ports of `local: auto` are kept over restarts. */
+export interface PortStore {
+  /** The last port of each forward, the oldest first. */
+  read(): readonly (readonly [name: string, port: number])[];
+  write(ports: readonly (readonly [name: string, port: number])[]): void;
+}
+
+/** Which local port a forward with `local: auto` gets. */
+export interface AutoPorts {
+  /** Takes note of the ports that forwards of the file are to have. */
+  reserve(specs: readonly ForwardSpec[]): void;
+  /** The ports to try, in their order; 0 is any. */
+  candidates(spec: Pick<ForwardSpec, "name" | "localRange">): readonly number[];
+  /** Remembers the port that a forward got. */
+  keep(name: string, port: number): void;
 }
 
 // --- the control side -------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ import { describeForward, stageOf } from "./core/describe.ts";
 import { begin, step, wakeAt } from "./core/forward.ts";
 import type { ForwardEffect, ForwardEvent, ForwardState, Policy, Step } from "./core/forward.ts";
 import type { Endpoint, ForwardStatus, LocalAddress, Reason } from "./core/status.ts";
+import { listenFor } from "./autoports.ts";
 import { Datagrams } from "./datagrams.ts";
 import type { Connection, Deps, Listener, Place, Resolution } from "./deps.ts";
 import { Gate } from "./gate.ts";
@@ -192,7 +193,7 @@ export class Forward {
 
   async #bind(): Promise<void> {
     try {
-      const listener = await this.#listen();
+      const listener = await listenFor(this.#deps.autoPorts, this.#spec, (port) => this.#listen(port));
       if (this.#state.kind !== "binding" && this.#state.kind !== "failed") {
         await listener[Symbol.asyncDispose]();
         return;
@@ -207,9 +208,9 @@ export class Forward {
     }
   }
 
-  async #listen(): Promise<Listener> {
-    const { bind, local, name } = this.#spec;
-    const request = { bind, port: local === "auto" ? 0 : local, label: name };
+  async #listen(port: number): Promise<Listener> {
+    const { bind, name } = this.#spec;
+    const request = { bind, port, label: name };
     if (this.#datagrams === undefined) {
       return this.#deps.net.listen(request, {
         onConnection: (connection) => void this.#accept(connection),

@@ -124,6 +124,7 @@ export class Supervisor implements ServedControl {
       leaving.map(({ name }) => name),
       0,
     );
+    this.#deps.autoPorts.reserve(request.forwards);
     await this.#login([...pinned.values()]);
     this.#refuseIfEnding();
     for (const change of changes) {

@@ -25,6 +25,7 @@ import type {
   UdpListener,
   UdpNet,
 } from "../../src/runtime/deps.ts";
+import { KeptPorts } from "../../src/runtime/autoports.ts";
 import { KfwdError } from "../../src/errors.ts";
 import type { RelaySpec } from "../../src/schema/spec.ts";
 import { FakeClock } from "./clock.ts";
@@ -386,6 +387,7 @@ export class FakeLog implements Log {
 
 /** All seams with fakes in them. */
 export class FakeWorld implements Deps {
+  readonly autoPorts = new KeptPorts({ read: () => [], write: () => {} });
   readonly clock = new FakeClock();
   readonly cluster = new FakeCluster();
   readonly relays = new FakeRelays();
