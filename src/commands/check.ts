@@ -21,7 +21,7 @@ export async function check(world: World, flags: CheckFlags): Promise<number> {
   const isBad = parsed.kind === "invalid" || (flags.strict === true && found.some(isWarning));
   const forwards = parsed.kind === "valid" ? parsed.project.forwards : [];
   if (!flags.json) {
-    tellFindings(found, parsed.more, parsed.texts, out);
+    tellFindings(world, found, parsed, out);
     if (found.length > 0) out.note("");
     out.note(`${config.shownAs}: ${summaryOf(parsed)}`);
   }

@@ -21,6 +21,7 @@ import {
 } from "../runtime/index.ts";
 import { shellWord } from "../shellword.ts";
 import type { Output } from "./output.ts";
+import { annotationOf } from "./render/annotation.ts";
 import { paintFrameLine } from "./render/errortext.ts";
 import type { ClusterFlags, SharedFlags, World } from "./world.ts";
 
@@ -99,7 +100,7 @@ export async function readFiles(
   const { parsed, ...loaded } = await world.runtime.load(request);
   const found = parsed.kind === "valid" ? parsed.warnings : parsed.diagnostics;
   const told = found.filter(({ rule, severity }) => severity === "error" || !rule || !untold.includes(rule));
-  tellFindings(told, parsed.more, parsed.texts, out);
+  tellFindings(world, told, parsed, out);
   return parsed.kind === "valid" ? { ...loaded, parsed } : undefined;
 }
 
@@ -178,7 +179,15 @@ export function chooseNames(wanted: readonly string[], known: readonly string[])
 }
 
 /** Says on stderr what was found in the files, in the form that the flags ask for. */
-export function tellFindings(found: readonly Diagnostic[], more: number, texts: Texts, out: Output): void {
+export function tellFindings(
+  world: World,
+  found: readonly Diagnostic[],
+  { more, texts }: { readonly more: number; readonly texts: Texts },
+  out: Output,
+): void {
+  if (world.env["GITHUB_ACTIONS"] === "true") {
+    for (const one of found) out.stderr.write(`${annotationOf(one)}\n`);
+  }
   if (out.progress === "json") {
     for (const diagnostic of found) out.stderr.write(`${diagnosticJson(diagnostic)}\n`);
     return;
