@@ -72,6 +72,11 @@ export interface Cluster extends AsyncDisposable {
     readonly namespace: string | undefined;
   }): Place;
   /**
+   * The current context of a kubeconfig, as it stands on disk now.
+   * @throws KfwdError as {@link pin}; `CONTEXT_UNKNOWN` where there is none.
+   */
+  current(kubeconfig: string | undefined): string;
+  /**
    * Lets whoever sits at a terminal log in where the way to this cluster asks for it, before anything else is written
    * there. Resolves at once where nobody does, and never throws: what it came to shows when it is needed.
    */

@@ -20,7 +20,6 @@ import { HOLD_MAX, HOLD_MS, serve } from "./serve.ts";
  * `tell` is called with every change a user may want to see; it must not throw.
  */
 export class Forward {
-  readonly place: Place;
   /** Resolves when the forward has stopped for good and holds nothing any more: its port is free again. */
   readonly ended: Promise<void>;
   readonly #deps: Deps;
@@ -29,11 +28,12 @@ export class Forward {
   readonly #journal: Journal;
   readonly #connections = new Set<Connection>();
   readonly #traffic = { bytesIn: 0, bytesOut: 0, served: 0, refused: 0, lateEnds: 0 };
-  readonly #route: Route;
+  #route: Route;
   /** Of UDP only. */
   readonly #datagrams: Datagrams | undefined;
   readonly #policy: Omit<Policy, "random">;
   #spec: ForwardSpec;
+  #place: Place;
   #state: ForwardState = { kind: "stopped" };
   #sinceMs = 0;
   #timesReady = 0;
@@ -51,17 +51,12 @@ export class Forward {
   constructor(deps: Deps, spec: ForwardSpec, place: Place, tell: (status: ForwardStatus) => void) {
     this.#deps = deps;
     this.#spec = spec;
-    this.place = place;
+    this.#place = place;
     this.#tell = tell;
     this.#policy = policyFor(spec);
     this.#gate = new Gate(deps.clock, HOLD_MAX);
     this.#journal = new Journal(deps, spec.name);
-    this.#route = routeOf(spec, place, deps, {
-      onOpen: (endpoint) => this.#dispatch({ type: "opened", endpoint }),
-      onLost: (endpoint, reason) => this.#dispatch({ type: "lost", endpoint, reason }),
-      onDelayed: (endpoint, reason) => this.#dispatch({ type: "delayed", endpoint, reason }),
-      onPod: () => this.#tell(this.status),
-    });
+    this.#route = this.#routeTo(place);
     if (spec.protocol === "udp")
       this.#datagrams = new Datagrams(deps.clock, (reason) => this.#onTrouble(reason));
     this.ended = new Promise((resolve) => (this.#end = resolve));
@@ -69,6 +64,11 @@ export class Forward {
 
   get spec(): ForwardSpec {
     return this.#spec;
+  }
+
+  /** Where it leads. */
+  get place(): Place {
+    return this.#place;
   }
 
   get status(): ForwardStatus {
@@ -109,6 +109,16 @@ export class Forward {
     this.#tell(this.status);
   }
 
+  /** Leads to another cluster on the same local port; its connections are reset, who waits for a pod included. */
+  moveTo(spec: ForwardSpec, place: Place): void {
+    if (this.#state.kind === "stopping" || this.#state.kind === "stopped") return;
+    this.#spec = spec;
+    this.#place = place;
+    this.#closing.push(this.#route[Symbol.asyncDispose]());
+    this.#route = this.#routeTo(place);
+    this.#dispatch({ type: "moved" });
+  }
+
   /** Stops listening at once, lets connections go on for `drainMs`, then resets them. Resolves when all is over. */
   async stop(drainMs: number): Promise<void> {
     this.#dispatch({ type: "stop", drainMs });
@@ -122,6 +132,15 @@ export class Forward {
     this.#probing?.prober[Symbol.dispose]();
     this.#probing = undefined;
     this.#watchApp();
+  }
+
+  #routeTo(place: Place): Route {
+    return routeOf(this.#spec, place, this.#deps, {
+      onOpen: (endpoint) => this.#dispatch({ type: "opened", endpoint }),
+      onLost: (endpoint, reason) => this.#dispatch({ type: "lost", endpoint, reason }),
+      onDelayed: (endpoint, reason) => this.#dispatch({ type: "delayed", endpoint, reason }),
+      onPod: () => this.#tell(this.status),
+    });
   }
 
   #dispatch(event: ForwardEvent): void {
@@ -223,6 +242,7 @@ export class Forward {
   }
 
   #follow(): void {
+    this.#follower?.[Symbol.dispose]();
     const { target, remotePort, protocol, pick } = this.#spec;
     const tell = (told: Resolution): void => {
       if (told.kind === "none") this.#dispatch({ type: "none", reason: told.reason });

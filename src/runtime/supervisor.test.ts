@@ -82,6 +82,64 @@ describe("a login", () => {
   });
 });
 
+describe("a forward that follows the current context", () => {
+  const following = (name: string, local: number, more: Partial<ForwardSpec> = {}) =>
+    spec(name, local, { followContext: true, ...more });
+
+  /** Long enough to be noticed. */
+  const switchTo = async (context: string): Promise<void> => {
+    world.cluster.currentContext = context;
+    await world.clock.advance(5_000);
+  };
+
+  test("moves: same port, other cluster, its clients reset; one that does not follow stays", async () => {
+    world.cluster.podIsReady("api-1");
+    await apply([following("api", 8080), spec("pinned", 8081)]);
+    for (const tunnel of world.cluster.tunnels) tunnel.opens();
+    const [moving, staying] = [world.net.connect(8080), world.net.connect(8081)];
+    await settle();
+    const [old] = world.cluster.tunnels;
+    events.length = 0;
+
+    await switchTo("staging");
+    expect([moving.stage, staying.stage]).toEqual(["reset", "carried"]);
+    expect(old?.disposed).toBe(true);
+    world.cluster.tunnelNow.opens();
+    expect(await statusOf("api")).toMatchObject({ state: "ready", context: "staging", localPort: 8080 });
+    expect(await statusOf("pinned")).toMatchObject({ state: "ready", context: "kt" });
+    expect((await supervisor.status()).notes?.map(({ code }) => code)).toEqual(["ContextMoved"]);
+    expect(world.log.lines).toContain("context changed");
+    const contexts = events.map((event) => (event.type === "forward" ? event.status.context : ""));
+    expect(new Set(contexts)).toEqual(new Set(["staging"]));
+    expect(world.cluster.followers.size).toBe(2);
+  });
+
+  test("is kept by a later `up` where it has moved to, and its note has served", async () => {
+    await apply([following("api", 8080)]);
+    await switchTo("staging");
+    expect(await apply([following("api", 8080)])).toEqual(["keep api"]);
+    expect((await supervisor.status()).notes).toBeUndefined();
+  });
+
+  test("stays out of a protected context until somebody runs `up`", async () => {
+    const file = [following("api", 8080, { protect: ["*prod*"] })];
+    await apply(file);
+    await switchTo("prod-eu");
+    expect(await statusOf("api")).toMatchObject({ context: "kt" });
+    expect((await supervisor.status()).notes).toMatchObject([
+      { code: "ContextKept", hint: "kfwd up --allow-context prod-eu" },
+    ]);
+    expect(await apply(file)).toEqual(["replace api"]);
+    expect(await statusOf("api")).toMatchObject({ context: "prod-eu" });
+  });
+
+  test("is looked after no more when all ends", async () => {
+    await apply([following("api", 8080)]);
+    await supervisor.stop({ names: null, drainMs: 0 });
+    expect(world.clock.pending).toBe(0);
+  });
+});
+
 test("status has the notes of the clusters in use, each once", async () => {
   const note = { code: "TlsNotVerified", message: "not checked" };
   world.cluster.notesOf.set("kt", [note]).set("unused", [{ code: "X", message: "of nobody" }]);

@@ -12,6 +12,7 @@ import type {
   StopRequest,
   StopResult,
 } from "./deps.ts";
+import { ContextWatch, type ContextFollower } from "./contextwatch.ts";
 import { Forward } from "./forward.ts";
 
 /** What a supervisor knows of itself; the rest of its report comes with the first `apply`. */
@@ -37,6 +38,7 @@ export class Supervisor implements ServedControl {
   #config: StatusReport["config"] = { path: null, sha256: "" };
   #turn: Promise<unknown> = Promise.resolve();
   #applying = 0;
+  readonly #contexts: ContextWatch;
   #stage:
     | { readonly kind: "running" }
     | { readonly kind: "ending" | "ended"; readonly drainUntilMs: number } = { kind: "running" };
@@ -46,6 +48,13 @@ export class Supervisor implements ServedControl {
     this.#deps = deps;
     this.#self = self;
     this.ended = new Promise((resolve) => (this.#resolveEnded = resolve));
+    this.#contexts = new ContextWatch({
+      clock: deps.clock,
+      log: deps.log,
+      current: (kubeconfig) => deps.cluster.current(kubeconfig),
+      followers: () => this.#followers(),
+      move: (names, context) => this.#move(names, context),
+    });
   }
 
   get drainLeftMs(): number | undefined {
@@ -96,6 +105,7 @@ export class Supervisor implements ServedControl {
     this.#deps.cluster.wake();
     this.#deps.relays.wake();
     for (const forward of this.#forwards.values()) forward.wake();
+    this.#contexts.wake();
   }
 
   /** Ends the supervisor if it keeps no forward, nor is about to. */
@@ -147,6 +157,7 @@ export class Supervisor implements ServedControl {
     this.#config = matches ? request.config : { ...request.config, sha256: "" };
     this.#sort(request.forwards);
     this.#wakeKept(changes);
+    this.#contexts.begin();
     return { changes: changes.map(({ name, action }) => ({ name, action })) };
   }
 
@@ -210,6 +221,7 @@ export class Supervisor implements ServedControl {
     const drainUntilMs =
       this.#stage.kind === "ending" ? Math.min(this.#stage.drainUntilMs, untilMs) : untilMs;
     this.#stage = { kind: "ending", drainUntilMs };
+    this.#contexts[Symbol.dispose]();
     const names = [...this.#forwards.keys()];
     await this.#end(names, drainMs);
     if (this.#hasEnded()) return { stopped: names }; // a call that came later was quicker
@@ -234,6 +246,26 @@ export class Supervisor implements ServedControl {
     this.#tell({ type: "removed", name });
   }
 
+  #followers(): readonly ContextFollower[] {
+    return [...this.#forwards].flatMap(([name, { place }]) => {
+      const text = this.#texts.get(name);
+      if (text?.followContext !== true || this.#stage.kind !== "running") return [];
+      const { kubeconfig, protect = [] } = text;
+      return [{ name, kubeconfig, protect, context: place.context }];
+    });
+  }
+
+  /** All of them can go, or none does. */
+  #move(names: readonly string[], context: string): void {
+    const moves = names.flatMap((name) => {
+      const [forward, text] = [this.#forwards.get(name), this.#texts.get(name)];
+      return forward && text
+        ? [{ forward, pinned: pin({ ...text, context }, this.#deps.cluster, "all") }]
+        : [];
+    });
+    for (const { forward, pinned } of moves) forward.moveTo(pinned.spec, pinned.place);
+  }
+
   /** The order of the file; what is not in it (a forward that was not touched) keeps its place at the end. */
   #sort(wanted: readonly ForwardSpec[]): void {
     const order = new Map(wanted.map((spec, index) => [spec.name, index]));
@@ -243,7 +275,7 @@ export class Supervisor implements ServedControl {
 
   #notes(): Pick<StatusReport, "notes"> {
     const places = [...this.#forwards.values()].map(({ place }) => place);
-    const notes = places.flatMap((place) => this.#deps.cluster.notes(place));
+    const notes = [...places.flatMap((place) => this.#deps.cluster.notes(place)), ...this.#contexts.notes];
     const once = new Map(notes.map((note) => [note.message, note]));
     return once.size === 0 ? {} : { notes: [...once.values()] };
   }

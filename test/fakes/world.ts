@@ -54,6 +54,11 @@ export class FakeCluster implements Cluster {
     };
   }
 
+  current(): string {
+    if (this.currentContext === "") throw new KfwdError("KUBECONFIG_INVALID", "it is half written");
+    return this.currentContext;
+  }
+
   async login(place: Place): Promise<void> {
     this.logins.push(place.context);
     await this.#login;

@@ -35,6 +35,10 @@ export class KubeCluster implements Cluster {
     return this.#api.pin(wanted);
   }
 
+  current(kubeconfig: string | undefined): string {
+    return this.#api.current(kubeconfig);
+  }
+
   login(place: Place): Promise<void> {
     return this.#api.login(place);
   }

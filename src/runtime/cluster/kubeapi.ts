@@ -64,6 +64,11 @@ export class KubeApi implements AsyncDisposable {
     return place;
   }
 
+  /** @see Cluster.current */
+  current(kubeconfig: string | undefined): string {
+    return this.#kubeconfigs.connection(kubeconfig, undefined).context;
+  }
+
   /** @see Cluster.login */
   async login(place: Place): Promise<void> {
     if (this.#options.terminal) await this.#client(place).access.login(this.#options.terminal);

@@ -109,6 +109,15 @@ describe("each state answers each event that moves it", () => {
       { kind: "resolving" },
       [],
     ],
+    [
+      "moved while ready",
+      ready,
+      { type: "moved" },
+      { kind: "resolving" },
+      [{ do: "resetConnections" }, { do: "disconnect" }, { do: "follow" }],
+    ],
+    ["moved before it has a port", binding, { type: "moved" }, { kind: "binding" }, []],
+    ["moved while stopping", stopping, { type: "moved" }, { kind: "stopping" }, []],
     ["opened by another", backingOff, { type: "opened", endpoint: a }, { kind: "ready", attempt: 3 }, []],
     [
       "delayed",
@@ -355,6 +364,7 @@ test("whatever happens, in any order, a forward keeps its promises", () => {
       .map(([e, t]) => ({ type: "probed", endpoint: e, trouble: t, nextMs: 0 }) as const),
     fc.tuple(endpoint, reason).map(([e, r]) => ({ type: "delayed", endpoint: e, reason: r }) as const),
     fc.constant({ type: "woke" } as const),
+    fc.constant({ type: "moved" } as const),
     fc.constant({ type: "tick" } as const),
     fc.constant({ type: "stop", drainMs: 1_000 } as const),
     fc.constant({ type: "drained" } as const),
@@ -395,7 +405,7 @@ test("whatever happens, in any order, a forward keeps its promises", () => {
               kind: type === "none" && state.kind === "ready" ? "ready" : "connecting",
               endpoint: effect.endpoint,
             });
-          if (effect.do === "connect") expect(closed).toBe(false);
+          if (effect.do === "connect" || effect.do === "follow") expect(closed).toBe(false);
           closed ||= effect.do === "close";
         }
         const wake = wakeAt(state);
@@ -405,9 +415,10 @@ test("whatever happens, in any order, a forward keeps its promises", () => {
         // no dead end: every state but the last ones has a timer, or something outside that will speak
         if (state.kind === "stopping") expect(wake).toBeDefined();
       }
-      for (const once of ["follow", "close"]) {
-        expect(done.filter((what) => what === once).length).toBeLessThanOrEqual(1);
-      }
+      const times = (what: string): number => done.filter((one) => one === what).length;
+      const moves = events.filter(([event]) => event.type === "moved").length;
+      expect(times("close")).toBeLessThanOrEqual(1);
+      expect(times("follow")).toBeLessThanOrEqual(1 + moves);
     }),
     { numRuns: 3_000 },
   );

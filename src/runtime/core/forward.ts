@@ -91,6 +91,8 @@ export type ForwardEvent =
    * says nothing any more. Whoever sends it sees to it that the cluster tells anew what it refuses.
    */
   | { readonly type: "woke" }
+  /** It leads to another cluster from now on: nothing of the one before counts, and the port stays bound. */
+  | { readonly type: "moved" }
   /** The time of {@link wakeAt} has come. */
   | { readonly type: "tick" }
   | { readonly type: "stop"; readonly drainMs: number }
@@ -151,6 +153,9 @@ export function step(state: ForwardState, event: ForwardEvent, nowMs: number, po
       if (state.kind !== "waiting") return stay(state);
       if (state.retry) return connect(state.retry.endpoint, state.attempt, state.reason);
       return state.reason.kind === "denied" ? { state: { kind: "resolving" }, effects: [] } : stay(state);
+    case "moved":
+      if (state.kind === "binding") return stay(state); // who has no port yet follows later
+      return { state: { kind: "resolving" }, effects: [...END, { do: "follow" }] };
     case "tick":
       if (state.kind !== "waiting" || !state.retry) return stay(state);
       if (state.retry.atMs === null || nowMs < state.retry.atMs) return stay(state);
