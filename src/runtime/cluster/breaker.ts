@@ -28,6 +28,11 @@ export class Breaker {
     return true;
   }
 
+  /** Something has changed: one more try now, and if that fails the rest begins anew. */
+  once(): void {
+    this.#restUntilMs = Number.NEGATIVE_INFINITY;
+  }
+
   /** Things are well, or a person asked for another try. */
   reset(): void {
     this.#failures = 0;

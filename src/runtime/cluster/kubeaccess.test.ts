@@ -1,4 +1,13 @@
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { once } from "node:events";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -44,6 +53,7 @@ class Rig {
       clock: this.clock,
       random: () => 0.5,
       log: new FakeLog(),
+      home: folder,
       env: processEnv,
       version: "1.2.3",
     });
@@ -326,6 +336,19 @@ describe("a credential plugin", () => {
     expect(runs()).toBe(2);
   });
 
+  test("runs again when its answer expired while the machine slept: the wall clock decides", async () => {
+    const rig = new Rig(plugin(answer("t", 600_000)));
+    await rig.headers();
+    const { clock } = rig;
+    const wall = clock.wall.bind(clock);
+    clock.wall = () => wall() + 3_600_000;
+    await rig.headers();
+    expect(runs()).toBe(2);
+    clock.wall = () => wall() - 3_600_000; // an hour back: what was good is good
+    await rig.headers();
+    expect(runs()).toBe(2);
+  });
+
   test.each([
     { name: "live for a short time: at half of it", expiresInMs: 40_000, untilMs: 20_000 },
     { name: "have expired already: not more often than each 10 s", expiresInMs: -5_000, untilMs: 10_000 },
@@ -413,6 +436,10 @@ describe("a credential plugin", () => {
     const rig = new Rig({ exec: { apiVersion: "v1", command: "./aws" } });
     expect(await rig.failure()).toMatchObject({ hint: "aws sso login" });
     expect(rig.access.loginHint).toBe("aws sso login");
+    const oidc = { apiVersion: "v1", command: "kubelogin", args: ["get-token", "--oidc-issuer-url=x"] };
+    expect(new Rig({ exec: oidc }).access.loginHint).toBe("kubectl auth whoami, which opens the login");
+    const azure = { apiVersion: "v1", command: "kubelogin", args: ["get-token", "--login", "azurecli"] };
+    expect(new Rig({ exec: azure }).access.loginHint).toBe("az login");
   });
 
   test.each([
@@ -564,6 +591,22 @@ describe("a credential plugin", () => {
     rig.access.retry();
     await rig.failure();
     expect(runs()).toBe(5);
+  });
+
+  test("is run once more when somebody has logged in, or installed it anew", async () => {
+    const user = plugin("echo no >&2; exit 1");
+    const [aws, cache] = [join(folder, "aws"), join(folder, ".aws", "sso", "cache")];
+    mkdirSync(cache, { recursive: true });
+    renameSync(join(folder, "login"), aws);
+    const rig = new Rig({ exec: { ...user.exec, command: aws } });
+    for (let i = 0; i < 5; i++) await rig.failure();
+    expect(runs()).toBe(3);
+    writeFileSync(join(cache, "token.json"), "{}");
+    for (let i = 0; i < 5; i++) await rig.failure();
+    expect(runs()).toBe(4);
+    plugin(answer("t"));
+    renameSync(join(folder, "login"), aws);
+    expect(await rig.headers()).toEqual({ Authorization: "Bearer t" });
   });
 
   test("whose answers the server refuses is left alone as well", async () => {

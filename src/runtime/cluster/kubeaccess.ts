@@ -12,6 +12,7 @@ import type { Connection } from "./kubeconfig.ts";
 import { MaterialReader, type Material } from "./material.ts";
 import { Names } from "./names.ts";
 import { loginHint, PluginNotRun, type PluginAnswer } from "./plugin.ts";
+import { inputsOf } from "./plugininputs.ts";
 import type { ProxyServer } from "./proxy.ts";
 import { Lookout } from "./lookout.ts";
 
@@ -37,6 +38,8 @@ export interface AccessSurroundings {
   readonly random: Random;
   readonly log: Log;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** The user's home folder. */
+  readonly home: string;
   /** Of kfwd, for the User-Agent. */
   readonly version: string;
 }
@@ -71,6 +74,8 @@ export class KubeAccess implements RenewableAccess, Disposable {
   #held: Held | undefined;
   #renewal: Promise<Credentials> | undefined;
   #lastError: KfwdError | undefined;
+  /** What the plugin depended on when it failed last. */
+  #inputs = "";
   /** What is wrong with the kubeconfig, and with the files it names, while what they said before holds. */
   #kubeconfigTrouble: KfwdError | undefined;
   #filesTrouble: KfwdError | undefined;
@@ -114,6 +119,7 @@ export class KubeAccess implements RenewableAccess, Disposable {
     if (held?.stage === "good" && this.#around.clock.now() < held.untilMs && this.#hasAnswer(held)) {
       return held.credentials;
     }
+    if (this.#breaker.resting && this.#inputs !== this.#inputsNow()) this.#breaker.once();
     if (this.#breaker.resting && !(held && this.#hasAnswer(held))) {
       if (this.#lastError) throw this.#lastError;
       if (held) return held.credentials; // the server refuses them again, and no plugin is run
@@ -145,7 +151,7 @@ export class KubeAccess implements RenewableAccess, Disposable {
   forget(refused: Credentials): void {
     const held = this.#held;
     if (held?.credentials !== refused || held.stage === "refused") return;
-    if (held.material.answer && !this.#proven(held)) this.#breaker.failed();
+    if (held.material.answer && !this.#proven(held)) this.#countFailure(TAKEN_FOR_NOBODY);
     this.#held = { ...held, stage: "refused" };
   }
 
@@ -205,10 +211,16 @@ export class KubeAccess implements RenewableAccess, Disposable {
   }
 
   #countFailure(error: KfwdError): KfwdError {
+    this.#inputs = this.#inputsNow();
     if (!this.#breaker.failed()) return error;
     const { code, message, detail } = error;
     const hint = `${error.hint ?? "log in again"}, then kfwd up: after ${PLUGIN_FAILURES_MAX} failures the plugin is run each ${PLUGIN_REST_MS / 60_000} min only`;
     return new KfwdError(code, message, { hint, detail, cause: error });
+  }
+
+  #inputsNow(): string {
+    const { exec } = this.#connection.user;
+    return exec ? inputsOf(exec, this.#around.env, this.#around.home) : "";
   }
 
   /** The credentials of before if these say the same, so that whoever was refused with them can tell. */
@@ -275,6 +287,8 @@ export class KubeAccess implements RenewableAccess, Disposable {
     return nowMs + Math.max(LEAST_LIFE_MS, leftMs - Math.min(RENEW_EARLY_MS, leftMs / 2));
   }
 }
+
+const TAKEN_FOR_NOBODY = new KfwdError("UNAUTHORIZED", "the server refused what the plugin answered");
 
 function staleNote({ message, hint }: KfwdError): Note {
   const note = { code: "KubeconfigStale", message: `${message}; what it said before holds` };

@@ -90,8 +90,12 @@ function terminalOf({ exec, terminal }: PluginRun): Terminal | undefined {
 /** The command that renews the login behind a well-known plugin. */
 export function loginHint(exec: ExecEntry): string | undefined {
   const command = basename(exec.command).replace(/\.exe$/, "");
+  // Two tools have the name kubelogin, and one of them is also a plugin of kubectl.
+  if (exec.args.some((arg) => arg === "oidc-login" || arg.startsWith("--oidc-"))) return OIDC_LOGIN;
   return LOGIN[command];
 }
+
+const OIDC_LOGIN = "kubectl auth whoami, which opens the login";
 
 const LOGIN: Readonly<Record<string, string>> = {
   aws: "aws sso login",
