@@ -4,12 +4,12 @@ import { KfwdError } from "../errors.ts";
 import { describeForward, stageOf } from "./core/describe.ts";
 import { begin, step, wakeAt } from "./core/forward.ts";
 import type { ForwardEffect, ForwardEvent, ForwardState, Policy, Step } from "./core/forward.ts";
-import type { Endpoint, ForwardStatus, LocalAddress, Reason } from "./core/status.ts";
+import type { ForwardStatus, LocalAddress, Reason } from "./core/status.ts";
 import { listenFor } from "./autoports.ts";
 import { Datagrams } from "./datagrams.ts";
-import type { Connection, Deps, Listener, Place, Resolution } from "./deps.ts";
+import type { Connection, Deps, Listener, Place } from "./deps.ts";
+import { followTarget } from "./following.ts";
 import { Gate } from "./gate.ts";
-import { hostEndpoint } from "./hosttarget.ts";
 import { Journal } from "./journal.ts";
 import { Prober } from "./prober.ts";
 import { policyFor, routeOf, type Route, type Way } from "./route.ts";
@@ -193,7 +193,10 @@ export class Forward {
         this.#closing.push(this.#bind()); // one that ends meanwhile lets go of its port when it has it
         return;
       case "follow":
-        this.#follow();
+        this.#follower?.[Symbol.dispose]();
+        this.#follower = followTarget(this.#deps.cluster, this.#spec, this.#place, this.#route, (event) =>
+          this.#dispatch(event),
+        );
         return;
       case "connect":
         this.#route.connect(effect.endpoint, before.kind === "resolving" ? 0 : HOLD_MS);
@@ -241,24 +244,6 @@ export class Forward {
     return listener;
   }
 
-  #follow(): void {
-    this.#follower?.[Symbol.dispose]();
-    const { target, remotePort, protocol, pick } = this.#spec;
-    const tell = (told: Resolution): void => {
-      if (told.kind === "none") this.#dispatch({ type: "none", reason: told.reason });
-      else this.#dispatch({ type: "found", endpoint: this.#addressed(told.endpoint) });
-    };
-    const request = { place: this.place, target, remotePort, pick, protocol };
-    if (target.kind === "host") tell(hostEndpoint(this.place, target.name, remotePort));
-    else this.#follower = this.#deps.cluster.follow(request, tell);
-  }
-
-  /** Without the address where it does not count: a change of it is then none. */
-  #addressed(endpoint: Endpoint): Endpoint {
-    const { context, namespace, pod, podUid, port } = endpoint;
-    return this.#route.needsIp ? endpoint : { context, namespace, pod, podUid, port };
-  }
-
   /** Probes the application as long as a way to it stands. */
   #watchApp(): void {
     const { probe } = this.#spec;
@@ -279,8 +264,7 @@ export class Forward {
 
   #close(): void {
     this.#follower?.[Symbol.dispose]();
-    const listener = this.#listener;
-    if (listener) this.#closing.push(listener[Symbol.asyncDispose]());
+    if (this.#listener) this.#closing.push(this.#listener[Symbol.asyncDispose]());
     this.#gate[Symbol.dispose]();
     this.#datagrams?.[Symbol.dispose]();
   }

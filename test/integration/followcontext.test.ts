@@ -2,14 +2,9 @@ import { rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { SandboxWorld } from "../behaviour/sandboxworld.ts";
-import { fileOf } from "../behaviour/stage.ts";
 import { dial, httpGet } from "../rig/client.ts";
 import { Project } from "../rig/project.ts";
 import { realClock } from "../../src/runtime/clock.ts";
-import { connectControl } from "../../src/runtime/daemon/controlclient.ts";
-import { readLock } from "../../src/runtime/daemon/readlock.ts";
-import type { ForwardSpec } from "../../src/schema/spec.ts";
-import { VERSION } from "../../src/version.ts";
 
 const never = new AbortController().signal;
 
@@ -29,9 +24,13 @@ test("a forward follows the current context from one cluster to another, and to 
   const podOf = async (world: SandboxWorld): Promise<string> =>
     `hello from ${(await world.podsOf(namespace, "app"))[0]?.name}`;
 
-  await using project = await Project.create({
-    file: fileOf(namespace, { web: { target: "svc/app", port: "http", local: "auto" } }),
-  });
+  const file = {
+    version: 1,
+    namespace,
+    protect: ["*prod*"],
+    forwards: { web: { target: "svc/app", port: "http", local: "auto", followContext: true } },
+  };
+  await using project = await Project.create({ file: JSON.stringify(file) });
   const kubeconfig = join(project.root, "kubeconfig");
   project.env["KUBECONFIG"] = kubeconfig;
   const worlds = { dev, staging, "prod-eu": staging };
@@ -41,7 +40,6 @@ test("a forward follows the current context from one cluster to another, and to 
   };
   await write("dev");
   await project.ok("up", "--wait");
-  await follow(project, { namespace, protect: ["*prod*"] });
   const { localPort } = await project.until("web", ({ state }) => state === "ready");
   const port = localPort ?? 0;
   expect(await httpGet(port)).toContain(await podOf(dev));
@@ -76,32 +74,6 @@ test("a forward follows the current context from one cluster to another, and to 
   await project.until("web", ({ context, state }) => context === "dev" && state === "ready");
   expect(await httpGet(port)).toContain(await podOf(dev));
 });
-
-/** The forward of the file, as one that follows. */
-async function follow(
-  project: Project,
-  { namespace, protect }: { readonly namespace: string; readonly protect: readonly string[] },
-): Promise<void> {
-  const reading = readLock(project.lockPath, process.geteuid?.());
-  if (reading.kind !== "value") throw new Error(`the lock is ${reading.kind}`);
-  const web: ForwardSpec = {
-    name: "web",
-    target: { kind: "svc", name: "app" },
-    remotePort: { via: "service", port: "http" },
-    protocol: "tcp",
-    local: "auto",
-    bind: ["localhost"],
-    required: true,
-    namespace,
-    followContext: true,
-    protect,
-    source: { file: "forwards.yaml", line: 1, column: 1 },
-  };
-  const deps = { clock: realClock, version: VERSION };
-  await using client = await connectControl(deps, reading.value, { timeoutMs: 2_000, signal: never });
-  const config = { path: null, sha256: "" };
-  await client.apply({ project: "shop", config, forwards: [web], names: null });
-}
 
 /** One context for each name, with the cluster of its world. */
 function kubeconfigOf(worlds: Readonly<Record<string, SandboxWorld>>, current: string): string {

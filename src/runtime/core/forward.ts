@@ -292,6 +292,7 @@ function stepFailed(state: ForwardState & { kind: "failed" }, event: ForwardEven
     case "probed":
     case "lost":
     case "delayed":
+    case "moved":
     case "drained":
       return stay(state);
   }
