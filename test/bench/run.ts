@@ -20,9 +20,11 @@ import { firstByte } from "./rows/firstbyte.ts";
 import { memoryFifty } from "./rows/memory.ts";
 import { neighbour } from "./rows/neighbour.ts";
 import { replace, rollout } from "./rows/replacing.ts";
+import { relay } from "./rows/relay.ts";
 import { requestsTen } from "./rows/requests.ts";
 import { status } from "./rows/status.ts";
 import { throughput } from "./rows/throughput.ts";
+import { udp, udpUp } from "./rows/udp.ts";
 import { upOne, upTen } from "./rows/up.ts";
 
 const ROWS: Readonly<Record<string, (bench: Bench) => Promise<Figure[]>>> = {
@@ -38,6 +40,9 @@ const ROWS: Readonly<Record<string, (bench: Bench) => Promise<Figure[]>>> = {
   connections,
   rollout,
   replace,
+  udp,
+  "udp-up": udpUp,
+  relay,
 };
 
 const ROUNDS = 5;

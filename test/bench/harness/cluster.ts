@@ -19,11 +19,17 @@ export class BenchCluster {
   readonly #cleanup: Cleanup;
   readonly #env: NodeJS.ProcessEnv;
   #program = "";
+  #image = "";
 
   /** `env` names the kubeconfig. */
   constructor(cleanup: Cleanup, env: NodeJS.ProcessEnv) {
     this.#cleanup = cleanup;
     this.#env = env;
+  }
+
+  /** Of the pods, once they are there; it has Node. */
+  get image(): string {
+    return this.#image;
   }
 
   /** Versions as they name themselves. @throws Error when there is no kubectl, or no cluster that answers. */
@@ -44,11 +50,11 @@ export class BenchCluster {
   async deploy(program: string): Promise<void> {
     this.#cleanup.own({ [Symbol.asyncDispose]: () => this.#remove() });
     await this.kubectl(["create", "namespace", this.namespace]);
-    const image = await this.#image();
     this.#program = program;
+    this.#image = process.env["KFWD_E2E_IMAGE"] ?? (await this.#presentImage());
     await this.kubectl(
       ["apply", "--namespace", this.namespace, "--filename=-"],
-      JSON.stringify(manifests(image, program)),
+      JSON.stringify(manifests(this.#image, program)),
     );
     const ready = ["--for=condition=Ready", `--timeout=${READY_WITHIN}`];
     await this.kubectl(["wait", "pod", "--all", "--namespace", this.namespace, ...ready]);
@@ -56,7 +62,7 @@ export class BenchCluster {
 
   /** A Deployment of the same program, and its Service. Resolves when it is there. */
   async deployApp(name: string, replicas: number): Promise<void> {
-    const objects = deployment(name, replicas, await this.#image(), this.#program);
+    const objects = deployment(name, replicas, this.#image, this.#program);
     await this.kubectl(["apply", ...this.in(), "--filename=-"], JSON.stringify(objects));
     await this.kubectl([
       "rollout",
@@ -74,10 +80,6 @@ export class BenchCluster {
 
   kubectl(args: readonly string[], input = ""): Promise<string> {
     return execute("kubectl", args, { cleanup: this.#cleanup, env: this.#env, input });
-  }
-
-  async #image(): Promise<string> {
-    return process.env["KFWD_E2E_IMAGE"] ?? (await this.#presentImage());
   }
 
   async #presentImage(): Promise<string> {

@@ -1,7 +1,7 @@
 /** What a row finds out, compared with the peer it was measured against. */
 import { spreadOf, type Spread } from "./statistics.ts";
 
-export type Unit = "ms" | "MB" | "MiB/s" | "CPU s/GiB" | "CPU s/1000" | "per s" | "requests" | "failed";
+export type Unit = "ms" | "MB" | "MiB/s" | "CPU s/GiB" | "CPU s/1000" | "per s" | "requests" | "failed" | "%";
 
 /** What a figure should be; information, never a failure. */
 export interface Goal {

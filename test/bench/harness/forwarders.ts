@@ -13,6 +13,8 @@ export interface Link {
   readonly service: string;
   readonly port: number;
   readonly localPort: number;
+  /** What kfwd sends through its relay pod; kubectl has none. */
+  readonly through?: "udp" | "relay";
 }
 
 export type Tool = "kubectl" | "kfwd";
@@ -50,9 +52,17 @@ export class Forwarder implements AsyncDisposable {
 
   /** From its start until every echo port has sent something back, in ms. */
   async firstEcho(): Promise<number> {
-    const ports = this.#links.filter(({ port }) => port === ECHO_PORT).map(({ localPort }) => localPort);
+    const isEcho = ({ port, through }: Link): boolean => port === ECHO_PORT && through !== "udp";
+    const ports = this.#links.filter(isEcho).map(({ localPort }) => localPort);
     const { atMs, broken } = await this.whileItRuns(this.#bench.client.ask("firstEcho", { ports }));
     if (broken > 0) console.error(`odd: ${broken} accepted connections broke during a start`);
+    return atMs - this.#startedAtMs;
+  }
+
+  /** From its start until the one UDP port there is has answered a datagram, in ms. */
+  async firstDatagram(): Promise<number> {
+    const port = this.#links.find(({ through }) => through === "udp")?.localPort ?? 0;
+    const { atMs } = await this.whileItRuns(this.#bench.client.ask("firstDatagram", { port }));
     return atMs - this.#startedAtMs;
   }
 
@@ -83,14 +93,22 @@ export function toolsByTurns<T>(
 export function writeForwards(bench: Bench, links: readonly Link[]): string {
   const folder = join(bench.folder, `project-${links[0]?.localPort}`);
   const forwards = Object.fromEntries(
-    links.map(({ service, port, localPort }) => [
+    links.map(({ service, port, localPort, through }) => [
       `f${localPort}`,
-      { target: `svc/${service}`, port, local: localPort },
+      {
+        target: `svc/${service}`,
+        port,
+        local: localPort,
+        ...(through === "udp" && { protocol: "udp" }),
+        ...(through === "relay" && { via: "relay" }),
+      },
     ]),
   );
+  const relay = links.some(({ through }) => through) ? { relay: { image: bench.cluster.image } } : {};
+  const { namespace } = bench.cluster;
   mkdirSync(folder, { recursive: true });
   const file = join(folder, "forwards.yaml");
-  writeFileSync(file, JSON.stringify({ version: 1, namespace: bench.cluster.namespace, forwards }, null, 2));
+  writeFileSync(file, JSON.stringify({ version: 1, namespace, ...relay, forwards }, null, 2));
   return file;
 }
 

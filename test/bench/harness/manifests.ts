@@ -5,6 +5,10 @@ export const ECHO_PORT = 7000;
 export const SEND_PORT = 7001;
 export const TAKE_PORT = 7002;
 export const LATE_PORT = 7003;
+export const PAUSE_PORT = 7004;
+
+/** How long {@link PAUSE_PORT} takes to answer. */
+export const PAUSE_MS = 5_000;
 
 export const PODS = 10;
 
@@ -59,7 +63,10 @@ export function deployment(name: string, replicas: number, image: string, progra
 }
 
 function service(index: number): object {
-  const ports = [ECHO_PORT, SEND_PORT, TAKE_PORT, LATE_PORT].map((port) => ({ name: `p${port}`, port }));
+  const ports = [
+    ...[ECHO_PORT, SEND_PORT, TAKE_PORT, LATE_PORT, PAUSE_PORT].map((port) => ({ name: `p${port}`, port })),
+    { name: "udp", port: ECHO_PORT, protocol: "UDP" },
+  ];
   return {
     apiVersion: "v1",
     kind: "Service",
@@ -102,6 +109,7 @@ function pod(index: number, image: string, program: string) {
   };
 }
 
-function appName(index: number): string {
+/** The pod behind the service of that number. */
+export function appName(index: number): string {
   return `app-${index}`;
 }

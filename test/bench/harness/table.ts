@@ -23,7 +23,9 @@ function cells({ name, peer, unit, theirSpread, ourSpread, ratio, goal, verdict 
     peer === "kubectl" ? name : `${name} (against ${peer})`,
     spread(theirSpread, unit),
     spread(ourSpread, unit),
-    `${ratio.median.toFixed(2)}x [${ratio.min.toFixed(2)}..${ratio.max.toFixed(2)}]`,
+    Number.isFinite(ratio.median)
+      ? `${ratio.median.toFixed(2)}x [${ratio.min.toFixed(2)}..${ratio.max.toFixed(2)}]`
+      : "-",
     goal ? goalText(goal, unit) : "-",
     verdict === "no goal" ? "-" : verdict,
   ];

@@ -1,5 +1,7 @@
 /** The client of all measurements, in a process of its own so that it shares no event loop with what measures. */
 import { connections, firstBytes } from "./connecting.ts";
+import { datagrams, firstDatagram } from "./datagrams.ts";
+import { closings, lateAnswer } from "./ending.ts";
 import { firstEcho } from "./firstecho.ts";
 import { neighbours } from "./neighbours.ts";
 import { steady } from "./steady.ts";
@@ -31,5 +33,13 @@ function perform(order: Order): Promise<unknown> {
       return download(order.ask);
     case "upload":
       return upload(order.ask);
+    case "datagrams":
+      return datagrams(order.ask);
+    case "firstDatagram":
+      return firstDatagram(order.ask);
+    case "closings":
+      return closings(order.ask);
+    case "lateAnswer":
+      return lateAnswer(order.ask);
   }
 }

@@ -7,7 +7,11 @@
  * | 7001 | sends that many bytes of the pattern, then closes                   |
  * | 7002 | reads that many, answers how many came and whether they were right  |
  * | 7003 | the same, but reads nothing for the first {@link LATE_MS}           |
+ * | 7004 | sends back what has come, {@link PAUSE_MS} after the client's end   |
+ *
+ * Datagrams to 7000 come back, too.
  */
+import { createSocket } from "node:dgram";
 import { createServer, type Socket } from "node:net";
 import { PatternCheck, sendPattern } from "./pattern.ts";
 
@@ -19,6 +23,20 @@ serve(7001, (socket, bytes) => {
     () => socket.destroy(),
   );
 });
+
+const echo = createSocket({ type: "udp4", recvBufferSize: 8 * 1024 * 1024 });
+echo.on("message", (datagram, { port, address }) => echo.send(datagram, port, address, () => {}));
+echo.on("error", () => {}); // a client that has left
+echo.bind(7000);
+
+/** For so long the client of 7004 waits for an answer that begins after its own end. */
+const PAUSE_MS = 5_000;
+
+createServer({ allowHalfOpen: true }, (socket) => {
+  const parts: Buffer[] = [];
+  quiet(socket).on("data", (part: Buffer) => parts.push(part));
+  socket.on("end", () => setTimeout(() => socket.end(Buffer.concat(parts)), PAUSE_MS));
+}).listen(7004);
 
 /** For so long the client of 7003 meets an application that does not read. */
 const LATE_MS = 6_000;

@@ -47,6 +47,31 @@ export interface Tasks {
     readonly ask: Transfer;
     readonly answer: { readonly ms: number };
   };
+  /** Datagrams to an echo port at a steady rate: how many did not come back, and how long the others took. */
+  datagrams: {
+    readonly ask: {
+      readonly port: number;
+      readonly size: number;
+      readonly perSecond: number;
+      readonly seconds: number;
+    };
+    readonly answer: { readonly lostPercent: number; readonly p50: number; readonly p99: number };
+  };
+  /** Until a datagram of many has come back from an echo port. */
+  firstDatagram: {
+    readonly ask: { readonly port: number };
+    readonly answer: { readonly atMs: number };
+  };
+  /** Exchanges that the server closes, one after the other, each until the client has seen that. */
+  closings: {
+    readonly ask: { readonly port: number; readonly count: number };
+    readonly answer: { readonly ms: readonly number[] };
+  };
+  /** One exchange of which the client closes its half first. */
+  lateAnswer: {
+    readonly ask: { readonly port: number };
+    readonly answer: { readonly ms: number };
+  };
 }
 
 /** Of `bytes` bytes on each connection. */
