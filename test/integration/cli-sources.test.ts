@@ -2,7 +2,7 @@ import { mkdir, rename, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { SandboxWorld } from "../behaviour/sandboxworld.ts";
-import { bringUp, fileOf, projectOf } from "../behaviour/stage.ts";
+import { bringUp, fileOf } from "../behaviour/stage.ts";
 import { ask } from "../rig/client.ts";
 import { Project } from "../rig/project.ts";
 
@@ -95,19 +95,5 @@ describe.concurrent("the source of forwards", () => {
     const { stdout } = await project.run("status", "--json", "-f", "a.yaml");
     expect(JSON.parse(stdout)).toMatchObject({ entries: [{ name: "echo", description: "changed" }] });
     expect((await project.run("down", "-f", "a.yaml")).status).toBe(0);
-  });
-
-  test.each([
-    [true, 1],
-    [false, 0],
-  ])("UDP (required: %j) is answered `not yet`; the others run; exit %i", async (required, exit) => {
-    const dns = { target: "svc/app", port: 7001, local: "auto", protocol: "udp", required };
-    await using project = await projectOf(world, namespace, { dns, echo });
-    const { status, stderr } = await project.run("up", "--wait", "--wait-timeout", "3s");
-    expect(status).toBe(exit);
-    expect(stderr).toContain("UDP forwards, hosts and `via: relay` are not in this version yet");
-    const refused = await project.forward("dns");
-    expect(refused).toMatchObject({ state: "waiting", reason: { code: "RelayNotYet" } });
-    expect(await ask(await project.port("echo"))).toBe("ping\n");
   });
 });
