@@ -1,5 +1,6 @@
 /** One TCP connection to a target. It is read only as far as the client lets it, so it holds up no other. */
 import { connect, type Socket } from "node:net";
+import { guardedLookup, REFUSED_ADDRESS } from "./lookup.ts";
 import type { EndCause, FrameTarget } from "../runtime/wire/relayframes.ts";
 import { ReceiveWindow, SendWindow, type WindowBudget } from "../runtime/wire/relaywindow.ts";
 
@@ -36,7 +37,7 @@ export class TcpStream {
   constructor({ host, port }: FrameTarget, budget: WindowBudget, events: TcpEvents) {
     this.#events = events;
     this.#receive = new ReceiveWindow(budget);
-    this.#socket = connect({ host, port, allowHalfOpen: true, noDelay: true });
+    this.#socket = connect({ host, port, allowHalfOpen: true, noDelay: true, lookup: guardedLookup });
     this.#deadline = setTimeout(
       () => this.#break("unreachable", `no answer in ${CONNECT_MS / 1000} s`),
       CONNECT_MS,
@@ -167,5 +168,6 @@ const CONNECT_FAILURE: Readonly<Record<string, EndCause>> = {
   ECONNREFUSED: "refused",
   ENOTFOUND: "unresolved",
   EAI_AGAIN: "unresolved",
+  [REFUSED_ADDRESS]: "unresolved",
   ECONNRESET: "reset",
 };

@@ -1,7 +1,7 @@
 /** One client's datagrams: a UDP socket of its own, connected to the target, so that only the target's answers come back. */
 import { createSocket, type Socket } from "node:dgram";
-import { lookup } from "node:dns";
 import type { DropCause, EndCause, FrameTarget } from "../runtime/wire/relayframes.ts";
+import { guardedLookup } from "./lookup.ts";
 import type { Pacer } from "./pacer.ts";
 
 /** Of a flow before its name is resolved, and while the system takes no more; the oldest are dropped. */
@@ -35,10 +35,12 @@ export class UdpFlow {
   constructor(target: FrameTarget, pacer: Pacer, events: FlowEvents) {
     this.#events = events;
     this.#pacer = pacer;
-    lookup(target.host, (error, address, family) => {
+    const { host, port } = target;
+    guardedLookup(host, {}, (error, address, family = 0) => {
       if (this.#state === "closed") return;
-      if (error) this.#fail("unresolved", `${target.host}: ${error.code ?? error.message}`);
-      else this.#open(address, family, target.port);
+      if (error || typeof address !== "string")
+        this.#fail("unresolved", `${host}: ${error?.code ?? error?.message}`);
+      else this.#open(address, family, port);
     });
   }
 
