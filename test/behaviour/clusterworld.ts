@@ -39,12 +39,16 @@ interface Kubeconfig {
 
 interface PodJson {
   readonly metadata: { readonly name: string; readonly uid: string; readonly deletionTimestamp?: string };
-  readonly status: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] };
+  readonly status: {
+    readonly podIP?: string;
+    readonly conditions?: readonly { readonly type: string; readonly status: string }[];
+  };
 }
 
 /** A real cluster, driven by kubectl. Everything is made in namespaces of random names. */
 export class ClusterWorld implements World {
   readonly context: string;
+  readonly relayImage = IMAGE;
   readonly #folder: string;
   readonly #admin: string;
   readonly #config: Kubeconfig;
@@ -147,6 +151,11 @@ export class ClusterWorld implements World {
     const text = await this.#in(namespace, "get", "pods", "-l", `app=${app}`, "-o", "json");
     const { items } = JSON.parse(text) as { items: readonly PodJson[] };
     return items.map(podFacts).toSorted((a, b) => a.name.localeCompare(b.name));
+  }
+
+  async podNames(namespace: string): Promise<readonly string[]> {
+    const text = await this.#in(namespace, "get", "pods", "-o", "jsonpath={.items[*].metadata.name}");
+    return text.split(" ");
   }
 
   async deletePod(namespace: string, pod: string, how: { readonly force?: boolean } = {}): Promise<void> {
@@ -310,6 +319,7 @@ function podFacts({ metadata, status }: PodJson): PodFacts {
     uid: metadata.uid,
     ready: status.conditions?.some(({ type, status }) => type === "Ready" && status === "True") ?? false,
     deleting: metadata.deletionTimestamp !== undefined,
+    ip: status.podIP ?? "",
   };
 }
 

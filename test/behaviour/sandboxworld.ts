@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { apps } from "../puppets/app.mjs";
+import { apps, datagramApps } from "../puppets/app.mjs";
 import { Proxy } from "../rig/proxy.ts";
 import type { Apps } from "../../src/sandbox/apps.ts";
 import { Sandbox } from "../../src/sandbox/sandbox.ts";
@@ -99,6 +99,10 @@ export class SandboxWorld implements World {
 
   async podsOf(namespace: string, app: string): Promise<readonly PodFacts[]> {
     return this.#pods(namespace, app);
+  }
+
+  async podNames(namespace: string): Promise<readonly string[]> {
+    return this.#all(namespace).map(({ name }) => name);
   }
 
   async deletePod(namespace: string, pod: string, how: { readonly force?: boolean } = {}): Promise<void> {
@@ -209,6 +213,7 @@ export class SandboxWorld implements World {
       uid: metadata.uid,
       ready: status.conditions.some(({ type, status }) => type === "Ready" && status === "True"),
       deleting: metadata.deletionTimestamp !== undefined,
+      ip: status.podIP ?? "",
     }));
   }
 
@@ -219,6 +224,7 @@ export class SandboxWorld implements World {
       replicas,
       labels: { app: name },
       app: this.#apps,
+      udp: datagramApps,
       ports: [{ name: "http", port: httpPort }, ...others.map((port) => ({ port }))],
       startMs: this.#startMs,
       ...(lingerMs === undefined ? {} : { stopMs: lingerMs }),

@@ -6,13 +6,17 @@ import type { World } from "./world.ts";
 export type Forwards = Readonly<Record<string, string | Readonly<Record<string, unknown>>>>;
 
 /** The text of a forwards.yaml. */
-export function fileOf(namespace: string, forwards: Forwards): string {
-  return JSON.stringify({ version: 1, namespace, forwards }, null, 2); // which is YAML too
+export function fileOf(namespace: string, forwards: Forwards, relayImage?: string): string {
+  const relay = relayImage === undefined ? {} : { relay: { image: relayImage } };
+  return JSON.stringify({ version: 1, namespace, ...relay, forwards }, null, 2); // which is YAML too
 }
 
 /** A project of its own as the admin, with a file, not yet up. */
 export function projectOf(world: World, namespace: string, forwards: Forwards): Promise<Project> {
-  return Project.create({ kubeconfig: world.kubeconfig("admin"), file: fileOf(namespace, forwards) });
+  return Project.create({
+    kubeconfig: world.kubeconfig("admin"),
+    file: fileOf(namespace, forwards, world.relayImage),
+  });
 }
 
 /** The same, brought up in the background; every forward is ready. */

@@ -47,7 +47,7 @@ const BAD = {
   "no-port-said": [
     { target: "svc/web" },
     "PortMissing",
-    /^service "web" has 12 ports, so one must be named; ports: http /,
+    /^service "web" has 15 ports, so one must be named; ports: http /,
   ],
   "no-pod-port": [{ target: "deploy/web", port: "grpc" }, "PortMissing", /no port "grpc"/],
   udp: [
@@ -102,7 +102,7 @@ const HINTS: readonly (readonly [keyof typeof BAD, RegExp])[] = [
   ],
   ["no-deployment", /"web"/],
   ["no-pod", /"db-0"/],
-  ["udp", /TCP alone/],
+  ["udp", /^set `protocol: udp` of this forward, or another port$/],
   ["no-selector", /selector/],
   ["slice-without-pods", /^`target: host\/legacy\.\S+\.svc` goes there through the relay$/],
   ["external-name", /^`target: host\/db\.example\.com` goes there through the relay$/],

@@ -45,6 +45,8 @@ export interface PodFacts {
   readonly ready: boolean;
   /** Somebody has asked it to end. */
   readonly deleting: boolean;
+  /** Its address; empty until it has one. */
+  readonly ip: string;
 }
 
 /** One thing that a watch has told of a pod. */
@@ -68,6 +70,8 @@ export interface PodHistory extends AsyncDisposable {
 export interface World extends AsyncDisposable {
   /** Name of the context in every kubeconfig. */
   readonly context: string;
+  /** What relay pods run, where it is not the default. */
+  readonly relayImage?: string;
   /** Path of a kubeconfig. `admin` may do all; `nobody` is known and may do nothing. */
   kubeconfig(user: "admin" | "nobody"): string;
   /** How the API server calls `nobody`. */
@@ -86,6 +90,8 @@ export interface World extends AsyncDisposable {
   createPod(namespace: string, name: string): Promise<void>;
   /** The pods of an app, in the order of their names. */
   podsOf(namespace: string, app: string): Promise<readonly PodFacts[]>;
+  /** The names of all pods, of whoever made them. */
+  podNames(namespace: string): Promise<readonly string[]>;
   /** `force`: without grace. */
   deletePod(namespace: string, pod: string, how?: { readonly force?: boolean }): Promise<void>;
   deleteAllPods(namespace: string): Promise<void>;
@@ -108,7 +114,7 @@ export interface World extends AsyncDisposable {
 
 /** Ports of the app besides 8080, which is `http`. */
 export const APP_PORTS = [
-  7000, 7001, 7002, 7003, 7004, 7005, 7006, 7007, 7008, 7009, 7010, 7011, 7012,
+  7000, 7001, 7002, 7003, 7004, 7005, 7006, 7007, 7008, 7009, 7010, 7011, 7012, 7013,
 ] as const;
 
 /** What the Service of an app offers. */

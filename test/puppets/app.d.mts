@@ -19,3 +19,5 @@ export function sayPieces(socket: Socket, seed: number, size: number, done: () =
 
 /** Hands on what comes; reads on after as many milliseconds as `take` says, and rests now and then besides. */
 export function hearPieces(socket: Socket, seed: number, take: (chunk: Buffer) => number): void;
+/** What takes datagrams on each UDP port. */
+export const datagramApps: UdpApps;

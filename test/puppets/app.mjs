@@ -1,6 +1,7 @@
 // What runs in the pods of behaviour tests: one odd server per port. The sandbox imports `apps`; in a real cluster the
 // whole file is handed to `node --input-type=module -e`, with KFWD_PUPPET=listen.
 import { createCipheriv, createHash } from "node:crypto";
+import { createSocket } from "node:dgram";
 import { createServer as createHttpServer } from "node:http";
 import { connect, createServer } from "node:net";
 import { hostname } from "node:os";
@@ -238,7 +239,39 @@ export const apps = {
       ledger.push(...lines);
     });
   },
+  /** Says what it was told once its client has ended, six seconds later. */
+  7013(socket) {
+    let told = "";
+    socket.on("data", (chunk) => (told += chunk));
+    socket.on("end", () => setTimeout(() => socket.end(`you said ${told}\n`), 6_000));
+  },
 };
+
+/** UDP port to what it does with a datagram; `reply` answers whoever sent it. */
+export const datagramApps = {
+  /** Echo. */
+  7000(datagram, reply) {
+    reply(datagram);
+  },
+  /** Names its pod. */
+  7001(datagram, reply, pod) {
+    reply(Buffer.from(`${pod.name} got ${datagram}`));
+  },
+  /** Answers nothing but the question how many it has had: `count`. */
+  7002(datagram, reply, pod) {
+    const taken = takenBy.get(pod.name) ?? 0;
+    if (String(datagram) === "count") reply(Buffer.from(String(taken)));
+    else takenBy.set(pod.name, taken + 1);
+  },
+  /** `<count> <ms>`: so many datagrams, one each so many milliseconds. */
+  7003(datagram, reply) {
+    const [count, everyMs] = String(datagram).split(" ").map(Number);
+    for (let i = 0; i < count; i++) setTimeout(() => reply(Buffer.from(`push ${i}`)), (i + 1) * everyMs);
+  },
+};
+
+/** Datagrams by pod, of port 7002. */
+const takenBy = new Map();
 
 /** Where a pod of a real cluster takes orders: `GET /ready`, `/unready`, `/listen/PORT`, `/deafen/PORT`, `/exit`, `/ledger`. */
 const CONTROL_PORT = 7099;
@@ -248,7 +281,7 @@ if (process.env.KFWD_PUPPET === "listen") {
   const servers = new Map();
   let ready = true;
   const listen = (port) => {
-    const server = createServer({ allowHalfOpen: false }, (socket) => {
+    const server = createServer({ allowHalfOpen: port === "7013" }, (socket) => {
       socket.on("error", () => {});
       apps[port](socket, pod);
     });
@@ -276,6 +309,14 @@ if (process.env.KFWD_PUPPET === "listen") {
     },
   };
   for (const port of Object.keys(apps)) listen(port);
+  for (const [port, take] of Object.entries(datagramApps)) {
+    const socket = createSocket({ type: "udp4", recvBufferSize: 4 * 1024 * 1024 });
+    socket.on("error", () => {}); // an answer that nobody waits for any more
+    socket.on("message", (datagram, { address, port: from }) =>
+      take(datagram, (answer) => socket.send(answer, from, address, () => {}), pod),
+    );
+    socket.bind(Number(port));
+  }
   createHttpServer((request, response) => {
     const [, order, argument] = request.url.split("/");
     if (order === "ledger") return void response.end(ledger.join("\n"));
