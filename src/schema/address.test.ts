@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { AddressClaims, isLinkLocal, isLoopback, readBind } from "./address.ts";
+import { AddressClaims, isLoopback, readBind } from "./address.ts";
 import type { Problem } from "./problem.ts";
 
 function bind(value: unknown): readonly string[] | string {
@@ -95,18 +95,6 @@ test("all means every address of both families, and leaves room for no other", (
 test("docker stays a word, since it is not known here what it stands for", () => {
   expect(bind(["localhost", "docker"])).toEqual(["localhost", "docker"]);
   expect(isLoopback("docker")).toBe(false);
-});
-
-test.each([
-  ["169.254.169.254", true],
-  ["::ffff:169.254.169.254", true],
-  ["fe80::1", true],
-  ["febf::1", true],
-  ["fec0::1", false],
-  ["169.255.0.1", false],
-  ["10.0.0.1", false],
-])("%s is link-local: %s", (address, expected) => {
-  expect(isLinkLocal(address)).toBe(expected);
 });
 
 test.each([

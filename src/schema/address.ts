@@ -63,11 +63,6 @@ export function isIpAddress(text: string): boolean {
   return text !== "localhost" && canonical(text).length > 0;
 }
 
-/** 169.254.0.0/16 and fe80::/10: where clouds hand out the credentials of a machine. */
-export function isLinkLocal(text: string): boolean {
-  return canonical(text).some((one) => one.startsWith("4:169.254.") || /^6:fe[89ab][0-9a-f]:/.test(one));
-}
-
 /** Whether only this machine can connect to it. */
 export function isLoopback(address: string): boolean {
   if (address === DOCKER) return false;

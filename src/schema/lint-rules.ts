@@ -15,6 +15,7 @@ export const LINT_RULES = {
   "compose-clash": "warn",
   "protected-context": "warn",
   "relay-unpinned": "warn",
+  "metadata-host": "warn",
   "range-overlap": "warn",
   "unused-range": "warn",
   "unused-profile": "warn",

@@ -471,12 +471,6 @@ describe("a forward", () => {
       33,
     ],
     [
-      "target: host/169.254.169.254",
-      'RefusedHost: forward "db": the host of a target cannot be "169.254.169.254": machines hand out their credentials there',
-      18,
-      33,
-    ],
-    [
       "target: host/10.0.0",
       'BadName: forward "db": the host of a target must be a name or an IP address, got "10.0.0" | target: host/db.example.com',
       18,
@@ -645,6 +639,11 @@ describe("warnings", () => {
       "public addresses among others",
       "forwards:\n  a: { target: a, port: 8080, bind: [127.0.0.1, 10.0.0.1, 10.0.0.2] }\n",
       '2:37-68 PublicBind: forward "a": other machines can connect through 10.0.0.1, 10.0.0.2 | bind: localhost',
+    ],
+    [
+      "a host where machines get their credentials",
+      "forwards:\n  a: { target: host/169.254.169.254, port: 80, local: 8080 }\n",
+      '2:16-36 MetadataHost: forward "a" leads to "169.254.169.254", where a cloud\'s machines get their credentials | `kfwd up` refuses it without --allow-metadata 169.254.169.254',
     ],
     [
       "a low port",

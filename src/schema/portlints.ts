@@ -1,4 +1,5 @@
-/** Lints of local ports and addresses. */
+/** Lints of ports and addresses. */
+import { isMetadataHost } from "../linklocal.ts";
 import { AddressClaims, DOCKER, isLoopback } from "./address.ts";
 import { prefixOf } from "./field-check.ts";
 import type { Linter } from "./lintlevels.ts";
@@ -16,7 +17,7 @@ const BAD_PORTS = new Set([
   10080,
 ]);
 
-/** What is wrong with the local side of the forwards that are on. */
+/** What is wrong with where the forwards that are on listen, and where they lead. */
 export function lintPorts(
   forwards: readonly PlacedSpec[],
   ranges: readonly PlacedRange[],
@@ -28,6 +29,7 @@ export function lintPorts(
   for (const forward of forwards) {
     lintRange(forward, taken, linter);
     lintBind(forward, linter);
+    lintHost(forward, linter);
     lintNumber(forward, published, linter);
   }
   for (const [index, range] of ranges.entries()) {
@@ -98,6 +100,14 @@ function lintBind({ entry, at, bindWords }: PlacedSpec, linter: Linter): void {
   if (open.length === 0) return;
   const message = `${prefixOf(where)}other machines can connect through ${open.slice(0, 3).join(", ")}`;
   linter.tell("bind-public", { message, hint: "bind: localhost", span: at("bind") });
+}
+
+function lintHost({ spec: { name, target }, at }: PlacedSpec, linter: Linter): void {
+  if (target.kind !== "host" || !isMetadataHost(target.name)) return;
+  const host = quoted(target.name);
+  const message = `forward ${quoted(name)} leads to ${host}, where a cloud's machines get their credentials`;
+  const hint = `\`kfwd up\` refuses it without --allow-metadata ${target.name}`;
+  linter.tell("metadata-host", { message, hint, span: at("target") });
 }
 
 function lintNumber(

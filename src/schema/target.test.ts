@@ -32,8 +32,6 @@ describe("a target as text", () => {
   test.each([
     ["an unknown kind", "foo/api", "UnknownKind", 'unknown kind "foo" in target', 0, 3],
     ["a namespace without a kind", "shop/api", "UnknownKind", 'unknown kind "shop" in target', 0, 4],
-    ["the address of metadata", "host/169.254.169.254", "RefusedHost", undefined, 5, 15],
-    ["the name of metadata", "ns/host/Metadata.google.internal", "RefusedHost", undefined, 8, 24],
     ["a host with a blank", "host/a b", "BadName", undefined, 5, 3],
     ["part of an address", "host/10.0.0", "BadName", undefined, 5, 6],
     ["no name", "svc/", "BadName", undefined, 4, 0],

@@ -1,5 +1,5 @@
 /** What a forward leads to: `[ns/]kind/name`, a bare Service name, or a map with a name or a selector. */
-import { isIpAddress, isLinkLocal } from "./address.ts";
+import { isIpAddress } from "./address.ts";
 import { isSubdomain, LABEL, LABEL_RULE, SUBDOMAIN_RULE } from "./kube-name.ts";
 import { quoted, shown } from "../printable.ts";
 import type { Fail } from "./problem.ts";
@@ -115,9 +115,6 @@ function readKind(word: unknown, fail: Fail): NamedTargetKind | "host" | undefin
   return undefined;
 }
 
-/** What clouds call the address of {@link isLinkLocal}. */
-const METADATA_HOSTS = ["metadata", "metadata.google.internal", "instance-data"];
-
 /** A host name as RFC 1123 has it, or an IP address, as the cluster knows it. */
 function readHost(name: unknown, fail: Fail): boolean {
   const host = typeof name === "string" ? name.toLowerCase().replace(/\.$/, "") : "";
@@ -127,10 +124,7 @@ function readHost(name: unknown, fail: Fail): boolean {
     fail({ code: "BadName", message, hint: "target: host/db.example.com" });
     return false;
   }
-  if (!isLinkLocal(host) && !METADATA_HOSTS.includes(host)) return true;
-  const message = `the host of a target cannot be ${shown(name)}: machines hand out their credentials there`;
-  fail({ code: "RefusedHost", message });
-  return false;
+  return true;
 }
 
 function readName(name: unknown, fail: Fail): boolean {
