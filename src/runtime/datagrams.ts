@@ -30,10 +30,14 @@ type Why = keyof DroppedDatagrams;
 /** Told when datagrams are lost for a reason that a user may want to know. */
 export type OnTrouble = (reason: Reason) => void;
 
+/** What becomes of datagrams while there is no way. */
+export type WhenUnavailable = "keep" | "drop";
+
 /** Datagrams are passed on, or dropped and counted; nothing here ever waits. */
 export class Datagrams implements Disposable {
   readonly #clock: Clock;
   readonly #onTrouble: OnTrouble;
+  readonly #whenUnavailable: WhenUnavailable;
   readonly #talks = new FlowTable<Talk>();
   readonly #kept: Kept[] = [];
   #keptBytes = 0;
@@ -44,8 +48,9 @@ export class Datagrams implements Disposable {
   readonly #count = { in: 0, out: 0, bytesIn: 0, bytesOut: 0 };
   readonly #dropped = { notReady: 0, full: 0, refused: 0, tooLarge: 0, unresolved: 0 };
 
-  constructor(clock: Clock, onTrouble: OnTrouble) {
+  constructor(clock: Clock, whenUnavailable: WhenUnavailable, onTrouble: OnTrouble) {
     this.#clock = clock;
+    this.#whenUnavailable = whenUnavailable;
     this.#onTrouble = onTrouble;
   }
 
@@ -85,7 +90,8 @@ export class Datagrams implements Disposable {
   readonly take = (datagram: Buffer, client: UdpClient): void => {
     if (this.#stage === "over") return;
     if (this.#way) this.#pass(datagram, client, this.#way);
-    else this.#keep(datagram, client);
+    else if (this.#whenUnavailable === "keep") this.#keep(datagram, client);
+    else this.#dropped.notReady++;
   };
 
   /** Ends all flows. */

@@ -57,8 +57,9 @@ export class Forward {
     this.#gate = new Gate(deps.clock, HOLD_MAX);
     this.#journal = new Journal(deps, spec.name);
     this.#route = this.#routeTo(place);
+    const keep = spec.whenUnavailable === "refuse" ? "drop" : "keep";
     if (spec.protocol === "udp")
-      this.#datagrams = new Datagrams(deps.clock, (reason) => this.#onTrouble(reason));
+      this.#datagrams = new Datagrams(deps.clock, keep, (reason) => this.#onTrouble(reason));
     this.ended = new Promise((resolve) => (this.#end = resolve));
   }
 

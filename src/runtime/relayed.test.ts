@@ -125,6 +125,38 @@ describe("a UDP forward", () => {
     expect((await status()).datagrams).toMatchObject({ out: 1, dropped: { notReady: 70 } });
   });
 
+  test("keeps nothing where clients are to be refused while nothing is ready", async () => {
+    await apply(spec("stats", 5353, { whenUnavailable: "refuse" }));
+    world.udp.client(5353, "a").sends("early");
+    expect((await status()).datagrams?.dropped.notReady).toBe(1);
+    world.cluster.podIsReady("pod-1");
+    world.relays.now.opens();
+    expect(world.relays.now.flows).toEqual([]);
+  });
+
+  test("is ready through the relay, whatever its probe: none can tell how datagrams fare", async () => {
+    const http = {
+      path: "/",
+      status: [200, 399],
+      intervalMs: 10_000,
+      timeoutMs: 2_000,
+      failures: 3,
+    } as const;
+    for (const type of ["none", "http"] as const) {
+      world.cluster.podIsReady("pod-1");
+      await apply(spec("stats", 5353, { probe: { ...http, type } }));
+      expect((await status()).state).toBe("connecting");
+      world.relays.now.opens();
+      expect((await status()).state).toBe("ready");
+    }
+  });
+
+  test("lets the relay prove itself when the machine has slept", async () => {
+    await ready();
+    supervisor.wake();
+    expect(world.relays.woken).toBe(1);
+  });
+
   test("keeps its port and its clients when the relay dies; flows begin anew", async () => {
     const a = await ready();
     a.sends("one");
