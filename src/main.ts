@@ -1,5 +1,6 @@
 /** Composition root of the CLI: the real streams, clock and signals; argv to a command; the process's end. */
 import { join } from "node:path";
+import { createInterface } from "node:readline/promises";
 import { run } from "./commands/program.ts";
 import type { Interrupt, World } from "./commands/world.ts";
 import { realClock } from "./runtime/clock.ts";
@@ -23,8 +24,9 @@ const runtime = new Runtime({
   readStdin,
   supervisorScript: join(__dirname, "..", "bin", "supervisor.js"),
   loadSupervisor: async () => {
-    const { supervise } = await import("./supervise.ts");
+    const { supervise, relayTools } = await import("./supervise.ts");
     return {
+      relayTools,
       supervise: async (...request) => {
         const outcome = await supervise(...request);
         if (outcome.kind === "running") crashed = outcome.supervised.crashed;
@@ -43,6 +45,7 @@ const world: World = {
   cwd,
   readStdin,
   schemaFile: join(__dirname, "..", "schema", "forwards.v1.json"),
+  ask,
   stdout: process.stdout,
   stderr: process.stderr,
   onInterrupt: (listener) => {
@@ -95,4 +98,15 @@ async function readStdin(): Promise<string> {
   let text = "";
   for await (const chunk of process.stdin) text += String(chunk);
   return text;
+}
+
+async function ask(question: string): Promise<string | undefined> {
+  if (!process.stdin.isTTY || !process.stderr.isTTY) return undefined;
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  const closed = new Promise<undefined>((resolve) => lines.once("close", () => resolve(undefined)));
+  try {
+    return (await Promise.race([lines.question(question), closed])) ?? ""; // the input has ended: no
+  } finally {
+    lines.close();
+  }
 }

@@ -9,11 +9,12 @@ import { hostname } from "node:os";
 import * as z from "zod/mini";
 import { KfwdError } from "./errors.ts";
 import { KubeCluster } from "./runtime/cluster/cluster.ts";
+import { findRelays, removeRelay } from "./runtime/cluster/leftrelays.ts";
 import { KubeRelays } from "./runtime/cluster/relays.ts";
 import { RELAY_PROGRAM } from "./relayprogram.ts";
 import { KubeApi } from "./runtime/cluster/kubeapi.ts";
 import { realClock } from "./runtime/clock.ts";
-import type { Terminal } from "./runtime/deps.ts";
+import type { Log, Terminal } from "./runtime/deps.ts";
 import { ownIdentity } from "./runtime/daemon/identity.ts";
 import { FileLog } from "./runtime/daemon/log.ts";
 import { claimProject, type Ownership } from "./runtime/daemon/ownership.ts";
@@ -25,7 +26,7 @@ import { reportToParent } from "./runtime/daemon/startreport.ts";
 import { homeFolder } from "./runtime/daemon/whereabouts.ts";
 import { keepRecord } from "./runtime/keeprecord.ts";
 import { localNet } from "./runtime/net/listener.ts";
-import type { Supervised, SuperviseOutcome, SuperviseRequest } from "./runtime/supervised.ts";
+import type { RelayTools, Supervised, SuperviseOutcome, SuperviseRequest } from "./runtime/supervised.ts";
 import { Supervisor } from "./runtime/supervisor.ts";
 import { localUdp } from "./runtime/net/udplistener.ts";
 import { watchForWake } from "./runtime/wake.ts";
@@ -158,6 +159,29 @@ async function keep({ supervisor, cluster, relays, log }: Parts, ownership: Owne
       log.info("ended");
       log[Symbol.dispose]();
     },
+  };
+}
+
+/** Looks for relay pods that no supervisor keeps, and deletes them. */
+export function relayTools(): RelayTools {
+  const home = homeFolder();
+  const log: Log = { debug() {}, info() {}, warn() {}, error() {} }; // there is nobody to read one
+  const world = { clock: realClock, random: Math.random, log };
+  const terminal = ownTerminal();
+  const api = new KubeApi({ ...world, env: process.env, home, version: VERSION, terminal });
+  return {
+    find: async (places, signal) => {
+      const pinned = places.flatMap((place) => {
+        try {
+          return [api.pin(place)];
+        } catch {
+          return []; // a context that is no more
+        }
+      });
+      return findRelays(api, userHash(process.geteuid?.(), home), pinned, signal);
+    },
+    remove: (relay, signal) => removeRelay(api, relay, signal),
+    [Symbol.asyncDispose]: () => api[Symbol.asyncDispose](),
   };
 }
 

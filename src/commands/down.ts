@@ -1,5 +1,6 @@
 /** `kfwd down`: ends a project's forwards, or some of them, from any shell. */
-import type { LockState, Project } from "../runtime/index.ts";
+import { KfwdError } from "../errors.ts";
+import type { LockRecord, LockState, Project } from "../runtime/index.ts";
 import { parseDuration } from "./duration.ts";
 import { Output } from "./output.ts";
 import { chooseNames, chosenName, chosenProject } from "./plan.ts";
@@ -87,15 +88,40 @@ async function stopAll(around: Surroundings, project: Project, state: LockState)
   switch (ended.kind) {
     case "nothing":
       return done(around, [], `nothing is running for project ${project.shownAs}`);
-    case "stopped":
     case "signalled":
+      await removeRelays(around, ended.record);
+      return done(
+        around,
+        stopped,
+        `${stopped.length > 0 ? stoppedText(stopped.length) : NONE_RAN} (${took})`,
+      );
+    case "stopped":
       return done(
         around,
         stopped,
         `${stopped.length > 0 ? stoppedText(stopped.length) : NONE_RAN} (${took})`,
       );
     case "reaped":
+      await removeRelays(around, ended.record);
       return done(around, [], `nothing was running any more; removed the lock of pid ${ended.record.pid}`);
+  }
+}
+
+/** It could not delete its relay pods itself; without us they would end by themselves. */
+async function removeRelays({ world, out, signal }: Surroundings, { relays }: LockRecord): Promise<void> {
+  if (relays.length === 0) return;
+  await using janitor = await world.runtime.janitor();
+  for (const relay of relays) {
+    try {
+      if (await janitor.removeRelay(relay, signal))
+        out.note(`removed relay pod ${relay.namespace}/${relay.pod}`);
+    } catch (thrown) {
+      signal.throwIfAborted();
+      const { message } = KfwdError.from(thrown);
+      out.note(
+        `relay pod ${relay.namespace}/${relay.pod} ends by itself; it could not be removed: ${message}`,
+      );
+    }
   }
 }
 

@@ -7,6 +7,7 @@ import { addFileCommands, type CommandKit } from "./filecommands.ts";
 import { addLookCommands, addStatus } from "./lookcommands.ts";
 import { Output } from "./output.ts";
 import { COLOUR_CHOICES } from "./render/colour.ts";
+import { addPrune } from "./prunecommand.ts";
 import { up, type UpFlags } from "./up.ts";
 import { findCommand, unknownCommand, usageError } from "./usage.ts";
 import type { SharedFlags, World } from "./world.ts";
@@ -99,6 +100,7 @@ function build(world: World, outcome: { exit: number }): Command {
   });
 
   addLookCommands(kit);
+  addPrune(kit);
   addFileCommands(kit);
 
   const demoCommand = colourFlag(command("demo", "show it all on a sandbox cluster inside this process"));

@@ -21,6 +21,8 @@ export interface World {
   readonly cwd: string;
   readonly stdin: NodeJS.ReadStream;
   readonly readStdin: () => Promise<string>;
+  /** A line that somebody types; undefined where nobody could. */
+  readonly ask: (question: string) => Promise<string | undefined>;
   /** Absolute path of the JSON Schema that comes with kfwd. */
   readonly schemaFile: string;
   readonly stdout: NodeJS.WriteStream;

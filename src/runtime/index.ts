@@ -33,10 +33,11 @@ import {
   type ProjectChoice,
   type Surroundings,
 } from "./projects.ts";
+import { findLeftovers, removeLock, type DeadLock, type Leftovers } from "./leftovers.ts";
 import { openSession, type Session, type Wish } from "./session.ts";
-import type { SupervisorProgram } from "./supervised.ts";
+import type { RelayPlace, SupervisorProgram } from "./supervised.ts";
 import type { SurveyProgram, Surveyor } from "./surveyor.ts";
-import type { LockRecord } from "./wire/lockrecord.ts";
+import type { LockedRelay, LockRecord } from "./wire/lockrecord.ts";
 
 export { Board } from "./board.ts";
 export { readinessOf, type Readiness } from "./core/readiness.ts";
@@ -47,6 +48,8 @@ export { deathText, supervisorDied } from "./daemon/death.ts";
 export type { Clock } from "./deps.ts";
 export type { LockState } from "./daemon/inspect.ts";
 export type { LogReader } from "./daemon/readlog.ts";
+export type { DeadLock, Leftovers } from "./leftovers.ts";
+export type { LeftRelay, RelayPlace } from "./supervised.ts";
 export type { LockRecord } from "./wire/lockrecord.ts";
 export { inEnvironment } from "./projects.ts";
 export type { GoodConfig, TrustQuestion } from "./guard.ts";
@@ -91,6 +94,15 @@ export interface UpManner {
   /** The forwards to touch; null: all, and those that left the file are stopped. */
   readonly names: readonly string[] | null;
   readonly onEnding: Wish["onEnding"];
+}
+
+/** Removes what supervisors that died have left. */
+export interface Janitor extends AsyncDisposable {
+  /** @see findLeftovers */
+  find(places: readonly RelayPlace[], signal: AbortSignal): Promise<Leftovers>;
+  /** Whether it was there. @throws KfwdError, or the signal's reason. */
+  removeRelay(relay: LockedRelay, signal: AbortSignal): Promise<boolean>;
+  removeLock(lock: DeadLock, signal: AbortSignal): Promise<void>;
 }
 
 /** One per command. Holds nothing open. */
@@ -183,6 +195,18 @@ export class Runtime {
   /** Ends the supervisor that {@link look} found. @throws as {@link terminate}. */
   terminate(project: Project, found: LockState, options: TerminateOptions): Promise<Terminated> {
     return terminate(this.#lockDeps(), project.files, found, options);
+  }
+
+  /** Looks for what the dead have left, and removes it. Whoever asked disposes it. */
+  async janitor(): Promise<Janitor> {
+    const around = this.#surroundings();
+    const tools = (await this.#world.loadSupervisor()).relayTools();
+    return {
+      find: (places, signal) => findLeftovers(around, tools, places, signal),
+      removeRelay: (relay, signal) => tools.remove(relay, signal),
+      removeLock: (lock, signal) => removeLock(around, lock, signal),
+      [Symbol.asyncDispose]: () => tools[Symbol.asyncDispose](),
+    };
   }
 
   /** The error for a supervisor that cannot be reached. */

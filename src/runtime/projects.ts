@@ -107,7 +107,13 @@ export function lookAt(around: Surroundings, project: Project, signal: AbortSign
   return inspect(around.lockDeps, project.files, signal);
 }
 
-interface Known {
+/** Every project that has a lock that can be read. @throws KfwdError `RUNTIME_FOLDER`. */
+export function knownProjects(around: Surroundings): readonly Known[] {
+  return recordsIn(around, findRuntimeFolder(around.facts));
+}
+
+/** A lock's content and where it lies. */
+export interface Known {
   readonly files: ProjectFiles;
   readonly record: LockRecord;
 }

@@ -2,6 +2,7 @@
 import type { StatusReport } from "./core/status.ts";
 import type { Holder } from "./daemon/lock.ts";
 import type { SupervisorControl } from "./deps.ts";
+import type { LockedRelay } from "./wire/lockrecord.ts";
 
 /** Plain data: a detached supervisor gets it as JSON on its command line, so it holds no secret. */
 export interface SuperviseRequest {
@@ -28,6 +29,32 @@ export type SuperviseOutcome =
   | { readonly kind: "running"; readonly supervised: Supervised }
   | { readonly kind: "held"; readonly holder: Holder };
 
+/** A relay pod that may be left over. */
+export interface LeftRelay extends LockedRelay {
+  readonly project: string;
+  readonly projectId: string;
+  /** RFC 3339; empty when only a lock tells of it. */
+  readonly createdAt: string;
+}
+
+/** Where to look for relay pods; what is absent is as in the kubeconfig. */
+export interface RelayPlace {
+  readonly kubeconfig: string | undefined;
+  readonly context: string | undefined;
+  readonly namespace: string | undefined;
+}
+
+/** Relay pods without a supervisor. Disposing closes its connections. */
+export interface RelayTools extends AsyncDisposable {
+  /** This user's, with where nothing could be found out, in sentences. @throws the signal's reason. */
+  find(
+    places: readonly RelayPlace[],
+    signal: AbortSignal,
+  ): Promise<{ readonly relays: readonly LeftRelay[]; readonly failures: readonly string[] }>;
+  /** Whether it was there. @throws KfwdError, or the signal's reason. */
+  remove(relay: LockedRelay, signal: AbortSignal): Promise<boolean>;
+}
+
 /** What the supervisor's bundle offers to the CLI, which loads it only when it needs it. */
 export interface SupervisorProgram {
   /** @throws KfwdError `RUNTIME_FOLDER`, `LOCK_TAKEN`; the signal's reason. */
@@ -36,4 +63,6 @@ export interface SupervisorProgram {
     mode: "foreground" | "detached",
     signal: AbortSignal,
   ): Promise<SuperviseOutcome>;
+  /** What `down` and `prune` need of clusters. */
+  relayTools(): RelayTools;
 }

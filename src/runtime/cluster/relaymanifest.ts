@@ -22,7 +22,8 @@ export interface RelayOwner {
 
 /** Label of all relays of one user, by which leftovers are looked for. */
 export const USER_LABEL = "kfwd/user";
-export const RUN_LABEL = "kfwd/run";
+const RUN_LABEL = "kfwd/run";
+export const PROJECT_ID_LABEL = "kfwd/project-id";
 export const PROJECT_ANNOTATION = "kfwd/project";
 
 /** After which Kubernetes ends it, whatever has become of everybody else. */
@@ -87,7 +88,7 @@ function metadataOf(
       "app.kubernetes.io/managed-by": "kfwd",
       [USER_LABEL]: user,
       [RUN_LABEL]: run,
-      "kfwd/project-id": projectId,
+      [PROJECT_ID_LABEL]: projectId,
     },
     annotations: {
       "sidecar.istio.io/inject": "false",
