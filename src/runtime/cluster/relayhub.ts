@@ -16,10 +16,13 @@ const OVERLAP_LOOK_MS = 10_000;
 /** A pod that served for so long did not end because it could not run. */
 const SERVED_MS = 10_000;
 
+/** One pod and its tunnels, as far as a hub is concerned. */
+export type Link = Pick<RelayLink, keyof RelayLink>;
+
 export interface RelayHubDeps {
   readonly clock: Clock;
   readonly random: Random;
-  link(events: RelayLinkEvents): RelayLink;
+  link(events: RelayLinkEvents): Link;
   /** Which pods there are; called after each change. */
   onPods(pods: readonly PodIdentity[]): void;
 }
@@ -28,12 +31,12 @@ export interface RelayHubDeps {
 export class RelayHub implements AsyncDisposable {
   readonly #deps: RelayHubDeps;
   readonly #users = new Set<RelayEvents>();
-  readonly #pods = new Map<RelayLink, PodIdentity>();
+  readonly #pods = new Map<Link, PodIdentity>();
   readonly #closing = new Set<Promise<void>>();
   /** Pods that are being replaced while they still work. */
-  readonly #retiring = new Set<RelayLink>();
-  #current: RelayLink | undefined;
-  #next: RelayLink | undefined;
+  readonly #retiring = new Set<Link>();
+  #current: Link | undefined;
+  #next: Link | undefined;
   #shown: RelayPod | undefined;
   /** Why nothing goes through; undefined while that is not known. */
   #trouble: Reason | undefined;
@@ -112,7 +115,7 @@ export class RelayHub implements AsyncDisposable {
   #start(): void {
     if (this.#stage === "disposed") return;
     this.#trouble = undefined;
-    const link: RelayLink = this.#link({
+    const link: Link = this.#link({
       onState: (pod) => this.#show(pod),
       onOpen: () => {
         this.#trouble = undefined;
@@ -129,8 +132,8 @@ export class RelayHub implements AsyncDisposable {
   }
 
   /** Whether it is used or not, its pod is known until it is gone. */
-  #link(events: Omit<RelayLinkEvents, "onCreated">): RelayLink {
-    const link: RelayLink = this.#deps.link({
+  #link(events: Omit<RelayLinkEvents, "onCreated">): Link {
+    const link: Link = this.#deps.link({
       ...events,
       onCreated: (pod) => {
         this.#pods.set(link, pod);
@@ -145,7 +148,7 @@ export class RelayHub implements AsyncDisposable {
     return link;
   }
 
-  #onGone(link: RelayLink, reason: Reason): void {
+  #onGone(link: Link, reason: Reason): void {
     if (this.#current !== link) return;
     this.#current = undefined;
     this.#attempt = link.servedMs >= SERVED_MS ? 1 : this.#attempt + 1;
@@ -165,7 +168,7 @@ export class RelayHub implements AsyncDisposable {
     for (const user of this.#users) user.onPod(pod);
   }
 
-  #renewLater(link: RelayLink): void {
+  #renewLater(link: Link): void {
     this.#after(RENEW_MS - link.servedMs, () => {
       if (this.#current === link && this.#next === undefined) this.#renew();
     });
@@ -180,7 +183,7 @@ export class RelayHub implements AsyncDisposable {
       this.#drop(link);
       this.#after(OVERLAP_MS / 3, () => this.#next ?? this.#renew());
     };
-    const link: RelayLink = this.#link({
+    const link: Link = this.#link({
       onState: (pod) => {
         state = pod;
         if (this.#current === link) this.#show(pod);
@@ -198,7 +201,7 @@ export class RelayHub implements AsyncDisposable {
     this.#next = link;
   }
 
-  #takeOver(link: RelayLink, state: RelayPod | undefined): void {
+  #takeOver(link: Link, state: RelayPod | undefined): void {
     const old = this.#current;
     this.#current = link;
     this.#next = undefined;
@@ -209,7 +212,7 @@ export class RelayHub implements AsyncDisposable {
     this.#lookAtRetiring(old, this.#deps.clock.now() + OVERLAP_MS);
   }
 
-  #lookAtRetiring(old: RelayLink, untilMs: number): void {
+  #lookAtRetiring(old: Link, untilMs: number): void {
     if (old.load === 0 || this.#deps.clock.now() >= untilMs) {
       this.#retiring.delete(old);
       this.#drop(old);
@@ -218,7 +221,7 @@ export class RelayHub implements AsyncDisposable {
     }
   }
 
-  #drop(link: RelayLink): void {
+  #drop(link: Link): void {
     const closed = link[Symbol.asyncDispose]().then(() => {
       this.#pods.delete(link);
       this.#closing.delete(closed);

@@ -205,6 +205,28 @@ test("a connection through it has both of its ends", async () => {
   expect(Buffer.concat(parts).toString()).toBe("hello");
 });
 
+test.each([
+  [
+    "a proxy that passes WebSockets alone",
+    () => {
+      sandbox.faults.proxyPasses = "websocket";
+    },
+  ],
+  [
+    "v4.channel.k8s.io",
+    () => {
+      sandbox.faults.proxyPasses = "websocket";
+      sandbox.faults.tunnelGate = "off";
+    },
+  ],
+] as const)("it works through %s", async (_name, hinder) => {
+  hinder();
+  const host = await echoPod();
+  const { relay, open } = share();
+  await open();
+  expect(await ask(relay, host, "hello").answer).toBe("hello");
+});
+
 test("a pod that is deleted is replaced; flows of it hear of their end, and the next ones go on", async () => {
   const host = await echoPod();
   const { relay, told, until, open } = share();
