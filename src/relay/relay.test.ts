@@ -405,6 +405,19 @@ describe("the relay", () => {
     expect(relay.child.exitCode).toBeNull();
   });
 
+  test("has room for who speaks, however many connect and say nothing", async () => {
+    const idlers = Array.from({ length: 40 }, () => {
+      const socket = connect({ port: relay.port, host: "127.0.0.1" });
+      socket.on("error", () => {});
+      cleanup.push(() => socket.destroy());
+      return once(socket, "connect");
+    });
+    await Promise.all(idlers);
+    const { tunnel: late } = await openTunnel(relay, realClock);
+    expect(late.open).toBe(true);
+    late[Symbol.dispose]();
+  });
+
   test("listens on the loopback alone", async () => {
     const socket = connect({ port: relay.port, host: "127.0.0.2" });
     const [error] = (await once(socket, "error")) as [NodeJS.ErrnoException];

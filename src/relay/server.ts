@@ -3,7 +3,7 @@ import { createServer, type AddressInfo, type Server } from "node:net";
 import type { SessionKey } from "./proof.ts";
 import { Session } from "./session.ts";
 
-/** Those who have proven nothing yet included. */
+/** Those who have proven nothing yet included; they make room first, then whoever was silent for longest. */
 const SESSIONS_MAX = 16;
 
 /** What one write may leave with the kernel and in memory before the rest waits, and its oldest is dropped. */
@@ -31,10 +31,7 @@ export class RelayServer {
     this.#server = createServer(
       { noDelay: true, allowHalfOpen: true, highWaterMark: WRITE_AHEAD_BYTES },
       (socket) => {
-        if (this.#sessions.size >= SESSIONS_MAX) {
-          socket.destroy();
-          return;
-        }
+        if (this.#sessions.size >= SESSIONS_MAX) this.#makeRoom();
         const session = new Session(socket, options.key, {
           onHeard: () => (this.#heardMs = performance.now()),
           onClose: () => this.#sessions.delete(session),
@@ -57,6 +54,13 @@ export class RelayServer {
   close(): void {
     this.#server.close();
     for (const session of this.#sessions) session.close("the relay ends");
+  }
+
+  #makeRoom(): void {
+    const unproven = [...this.#sessions].filter(({ proven }) => !proven);
+    const candidates = unproven.length > 0 ? unproven : [...this.#sessions];
+    const [longest] = candidates.sort((a, b) => b.silentMs - a.silentMs);
+    longest?.close("another client needs its place");
   }
 
   #watch(): void {

@@ -32,6 +32,9 @@ const PROOF_MS = 10_000;
 const FLOWS_MAX = 4_096 + 512;
 const STREAMS_MAX = 1_024;
 
+/** The client says something every 5 s. A tunnel that died without a word would keep its flows for ever. */
+const SILENCE_MS = 30_000;
+
 export interface SessionEvents {
   /** The client is known and has said something. */
   onHeard(): void;
@@ -50,7 +53,8 @@ export class Session implements ClientFrames, CommonFrames {
   readonly #pacers = new Pacers();
   readonly #streams = new Map<number, TcpStream>();
   readonly #budget = newWindowBudget();
-  readonly #deadline: NodeJS.Timeout;
+  #deadline: NodeJS.Timeout;
+  #heardMs = performance.now();
   /** Told with the next write. */
   readonly #drops = new Map<string, Drop>();
   #stage: "unproven" | "open" | "closed" = "unproven";
@@ -73,6 +77,15 @@ export class Session implements ClientFrames, CommonFrames {
     socket.write(challengeFrame(this.#nonce));
   }
 
+  get proven(): boolean {
+    return this.#stage === "open";
+  }
+
+  /** How long the client has said nothing. */
+  get silentMs(): number {
+    return performance.now() - this.#heardMs;
+  }
+
   close(why: string): void {
     if (this.#stage === "closed") return;
     this.#stage = "closed";
@@ -89,8 +102,8 @@ export class Session implements ClientFrames, CommonFrames {
   onHello(nonce: Buffer, signature: Buffer): void {
     if (this.#stage !== "unproven") throw new Error("a second proof");
     if (!this.#key.proves(signature, this.#nonce, nonce)) throw new Error("a proof with another key");
-    clearTimeout(this.#deadline);
     this.#stage = "open";
+    this.#watch();
     this.#outbox.frame(welcomeFrame(this.#key.answer(this.#nonce, nonce)));
   }
 
@@ -195,7 +208,16 @@ export class Session implements ClientFrames, CommonFrames {
       this.close(error instanceof Error ? error.message : String(error));
       return;
     }
+    this.#heardMs = performance.now();
     if (this.#stage === "open") this.#events.onHeard();
+  }
+
+  #watch(): void {
+    clearTimeout(this.#deadline);
+    this.#deadline = setTimeout(() => {
+      if (this.silentMs >= SILENCE_MS) this.close("the client is silent");
+      else this.#watch();
+    }, SILENCE_MS - this.silentMs);
   }
 
   #write(bytes: Buffer): boolean {

@@ -6,7 +6,7 @@ import { datagramFrame } from "./relayframes.ts";
 const WRITE_BYTES = 256 * 1024;
 
 /** Who lets so much wait that is no datagram does not read: streams have their windows, the rest is short. */
-const FRAMES_MAX_BYTES = 128 * 1024 * 1024;
+const FRAMES_MAX_BYTES = 48 * 1024 * 1024;
 
 /** Where it goes. */
 export interface OutboxEvents {

@@ -1,7 +1,10 @@
 /** Credit of the streams of a relay tunnel: who may send how much, so that one that is not read holds up no other. */
 
-/** What either side may send on a stream before it hears of it. */
-export const FIRST_WINDOW_BYTES = 64 * 1024;
+/**
+ * What either side may send on a stream before it hears of it. A relay has 1024 streams at most, all of which may stall,
+ * and 128 MiB.
+ */
+export const FIRST_WINDOW_BYTES = 32 * 1024;
 
 /** Of a stream that is read; enough for 20 MB/s at 50 ms of round trip. */
 export const WINDOW_MAX_BYTES = 1024 * 1024;
