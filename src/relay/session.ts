@@ -6,7 +6,7 @@ import {
   RelayDecoder,
   challengeFrame,
   creditFrame,
-  dataFrame,
+  dataHeader,
   droppedFrame,
   endFrame,
   finFrame,
@@ -34,6 +34,9 @@ const STREAMS_MAX = 1_024;
 
 /** The client says something every 5 s. A tunnel that died without a word would keep its flows for ever. */
 const SILENCE_MS = 30_000;
+
+/** Of the average buffer of a write. */
+const COPY_BELOW_BYTES = 4 * 1024;
 
 export interface SessionEvents {
   /** The client is known and has said something. */
@@ -64,7 +67,7 @@ export class Session implements ClientFrames, CommonFrames {
     this.#key = key;
     this.#events = events;
     this.#outbox = new RelayOutbox({
-      write: (bytes) => this.#write(bytes),
+      write: (batch) => this.#write(batch),
       onDropped: (id, count) => this.#drop(id, "full", count),
       onOverflow: () => this.close("the client does not read"),
     });
@@ -151,7 +154,7 @@ export class Session implements ClientFrames, CommonFrames {
       return;
     }
     const stream = new TcpStream(target, this.#budget, {
-      onData: (part) => this.#outbox.frame(dataFrame(id, part)),
+      onData: (part) => this.#outbox.frame(dataHeader(id, part.length), part),
       onFin: () => this.#outbox.frame(finFrame(id)),
       onCredit: (bytes) => this.#outbox.frame(creditFrame(id, bytes)),
       onBroken: (why, words) => this.#outbox.frame(endFrame(id, why, words)),
@@ -220,11 +223,22 @@ export class Session implements ClientFrames, CommonFrames {
     }, SILENCE_MS - this.silentMs);
   }
 
-  #write(bytes: Buffer): boolean {
+  #write(batch: readonly Buffer[]): boolean {
     const drops = [...this.#drops.values()].map(({ id, count, why }) => droppedFrame(id, count, why));
     this.#drops.clear();
-    const takes = this.#socket.write(drops.length === 0 ? bytes : Buffer.concat([bytes, ...drops]));
+    const takes = this.#send(drops.length === 0 ? batch : [...batch, ...drops]);
     if (!takes) for (const stream of this.#streams.values()) stream.block();
+    return takes;
+  }
+
+  /** Small ones are joined, large ones go out as they are: one system call in either case. */
+  #send(batch: readonly Buffer[]): boolean {
+    const bytes = batch.reduce((sum, { length }) => sum + length, 0);
+    if (bytes < batch.length * COPY_BELOW_BYTES) return this.#socket.write(Buffer.concat(batch));
+    this.#socket.cork();
+    let takes = true;
+    for (const part of batch) takes = this.#socket.write(part);
+    this.#socket.uncork();
     return takes;
   }
 

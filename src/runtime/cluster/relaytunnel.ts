@@ -72,7 +72,7 @@ export class RelayTunnel implements RelayFrames, CommonFrames, Disposable {
     this.#events = events;
     this.#heardMs = deps.clock.now();
     this.#outbox = new RelayOutbox({
-      write: (bytes) => this.#stream?.write(bytes, 0) ?? false,
+      write: (batch) => this.#stream?.write(joined(batch), 0) ?? false,
       onDropped: (id, count) => this.#flows.get(id)?.onDropped(count, "full"),
       onOverflow: () => this.#fail("it does not read"),
     });
@@ -287,6 +287,12 @@ export class RelayTunnel implements RelayFrames, CommonFrames, Disposable {
     this.#flows.clear();
     if (reason) this.#events.onClose(reason);
   }
+}
+
+/** A write for each would cost each hop on the way. */
+function joined(batch: readonly Buffer[]): Buffer {
+  const [first = Buffer.alloc(0), ...rest] = batch;
+  return rest.length === 0 ? first : Buffer.concat(batch);
 }
 
 function wordsOf(end: StreamEnd): string {

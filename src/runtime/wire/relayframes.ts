@@ -309,11 +309,13 @@ export function endFrame(id: number, why: EndCause, words = ""): Buffer {
   return frame(TYPE.end, id, Buffer.concat([Buffer.of(END_CAUSES.indexOf(why)), said]));
 }
 
-/** What goes in front of `length` bytes of a stream, into `into` at `at`. */
-export function writeDataHeader(into: Buffer, at: number, id: number, length: number): void {
-  into.writeUInt16BE(length, at);
-  into.writeUInt8(TYPE.data, at + 2);
-  into.writeUInt32BE(id, at + 3);
+/** What goes in front of `length` bytes of a stream. */
+export function dataHeader(id: number, length: number): Buffer {
+  const header = Buffer.allocUnsafe(FRAME_HEADER_BYTES);
+  header.writeUInt16BE(length, 0);
+  header.writeUInt8(TYPE.data, 2);
+  header.writeUInt32BE(id, 3);
+  return header;
 }
 
 /** A copy of the bytes in their frame. */

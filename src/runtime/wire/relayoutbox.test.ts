@@ -8,8 +8,8 @@ function outbox(limits = { flowBytes: 1e6, totalBytes: 1e6 }) {
   const state = { takes: true, overflows: 0, dropped: 0 };
   const box = new RelayOutbox(
     {
-      write: (bytes) => {
-        writes.push(bytes);
+      write: (batch) => {
+        writes.push(Buffer.concat(batch));
         return state.takes;
       },
       onDropped: (_id, count) => (state.dropped += count),

@@ -10,8 +10,8 @@ const FRAMES_MAX_BYTES = 48 * 1024 * 1024;
 
 /** Where it goes. */
 export interface OutboxEvents {
-  /** False: it takes no more until {@link RelayOutbox.onDrain}. */
-  write(bytes: Buffer): boolean;
+  /** In one go and in this order. False: it takes no more until {@link RelayOutbox.onDrain}. */
+  write(batch: readonly Buffer[]): boolean;
   /** Datagrams of this flow had to go. */
   onDropped(id: number, count: number): void;
   /** The other side does not read, and more waits for it than may. */
@@ -43,11 +43,13 @@ export class RelayOutbox {
     return this.#state === "blocked";
   }
 
-  /** A frame that must arrive. */
-  frame(bytes: Buffer): void {
+  /** A frame that must arrive, in parts that do not change any more. */
+  frame(...parts: readonly Buffer[]): void {
     if (this.#state === "closed") return;
-    this.#frames.push(bytes);
-    this.#frameBytes += bytes.length;
+    for (const part of parts) {
+      this.#frames.push(part);
+      this.#frameBytes += part.length;
+    }
     if (this.#frameBytes > FRAMES_MAX_BYTES) this.#events.onOverflow();
     else this.#flushLater();
   }
@@ -74,7 +76,7 @@ export class RelayOutbox {
   flush(): void {
     while (this.#state !== "blocked" && this.#state !== "closed") {
       const batch = this.#take();
-      if (batch === undefined) {
+      if (batch.length === 0) {
         this.#state = "idle";
         return;
       }
@@ -93,11 +95,9 @@ export class RelayOutbox {
     return this.#state === "closed";
   }
 
-  #take(): Buffer | undefined {
+  #take(): readonly Buffer[] {
     const frames = this.#takeFrames();
-    const datagrams = this.#datagrams.empty ? [] : this.#datagrams.take(WRITE_BYTES);
-    const [first, ...rest] = [...frames, ...datagrams];
-    return rest.length === 0 ? first : Buffer.concat([...frames, ...datagrams]);
+    return this.#datagrams.empty ? frames : [...frames, ...this.#datagrams.take(WRITE_BYTES)];
   }
 
   #takeFrames(): Buffer[] {
