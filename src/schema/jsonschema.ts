@@ -58,6 +58,12 @@ const DURATION: Json = {
 const TEXT: Json = { type: "string" };
 const WORDS: Json = { type: "object", additionalProperties: { type: ["string", "null"] } };
 const TEXTS: Json = { anyOf: [TEXT, { type: "array", items: TEXT }] };
+/** One text of a pattern, or a list of them. */
+function textsOf(pattern: string): Json {
+  const text = { type: "string", pattern } as const;
+  return { anyOf: [text, { type: "array", items: text }] };
+}
+
 const FLAG: Json = { type: "boolean" };
 
 function map(properties: Readonly<Record<string, Json>>): Json {
@@ -132,7 +138,7 @@ const READER_FORMS: ReadonlyMap<unknown, Json> = new Map<unknown, Json>([
   [readerFields.hold, DURATION],
   [readerFields.retry, RETRY],
   [readerFields.probe, PROBE],
-  [readerFields.url, TEXT],
+  [readerFields.url, { type: "string", minLength: 1 }],
   [
     readerFields.env,
     {
@@ -141,9 +147,9 @@ const READER_FORMS: ReadonlyMap<unknown, Json> = new Map<unknown, Json>([
       additionalProperties: { type: ["string", "null"] },
     },
   ],
-  [readerFields.hosts, TEXTS],
+  [readerFields.hosts, textsOf("^(?:\\*\\.)?[a-z0-9][a-z0-9.-]*$")],
   [readerFields.labels, WORDS],
-  [readerFields.profiles, TEXTS],
+  [readerFields.profiles, textsOf("^[a-z0-9][a-z0-9_.-]{0,62}$")],
   [readerFields.relay, RELAY],
   [readerFields.portOffset, { type: "integer", minimum: 0, maximum: 64511 }],
   [readerFields.protect, TEXTS],
