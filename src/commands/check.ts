@@ -1,4 +1,6 @@
 /** `kfwd check`: what is wrong or unwise in the files; with `--cluster` also what the clusters say to them. */
+import { KfwdError } from "../errors.ts";
+import type { LoadedConfig } from "../runtime/index.ts";
 import type { Diagnostic } from "../schema/diagnostic.ts";
 import type { ParseResult } from "../schema/parse.ts";
 import type { ForwardSpec } from "../schema/spec.ts";
@@ -11,31 +13,87 @@ import { INTERRUPTED, type ClusterFlags, type Interrupt, type World } from "./wo
 export interface CheckFlags extends ClusterFlags {
   readonly strict?: boolean;
   readonly cluster?: boolean;
+  readonly all?: boolean;
 }
 
 /** 2 when the files cannot be used, or with `--strict` when there is anything to warn of. */
 export async function check(world: World, flags: CheckFlags): Promise<number> {
   const out = new Output(world, flags);
-  const { config, parsed } = await world.runtime.load(loadRequest(world, flags));
-  const found = findingsOf(parsed);
-  const isBad = parsed.kind === "invalid" || (flags.strict === true && found.some(isWarning));
+  const request = loadRequest(world, flags);
+  if (flags.all && (request.environment !== undefined || request.files.includes("-"))) {
+    const what = request.files.includes("-") ? "-f -" : "-e";
+    throw new KfwdError(
+      "USAGE",
+      `--all cannot go with ${what}: it reads the files once for each environment`,
+    );
+  }
+  const first = await world.runtime.load(request);
+  const told = new Set<string>();
+  const results = [await checkOne(world, flags, out, first, told)];
+  for (const environment of flags.all ? othersOf(first.parsed) : []) {
+    const loaded = await world.runtime.load({ ...request, environment });
+    results.push(await checkOne(world, flags, out, loaded, told, environment));
+  }
+  const exit = Math.max(...results.map((result) => result.exit));
+  if (!flags.json) return exit;
+  const findings = results.flatMap((result) => result.findings);
+  const more = results.reduce((sum, result) => sum + result.more, 0);
+  const cluster = flags.cluster ? { cluster: results.flatMap((result) => result.cluster) } : {};
+  out.json({
+    schema: "kfwd.check/1",
+    file: first.config.shownAs,
+    ok: exit === 0,
+    findings,
+    more,
+    ...cluster,
+  });
+  return exit;
+}
+
+interface Result {
+  readonly exit: number;
+  /** As JSON has them. */
+  readonly findings: readonly object[];
+  readonly more: number;
+  readonly cluster: readonly object[];
+}
+
+/** `told` has what was said of other environments: most of a file is in all of them. */
+async function checkOne(
+  world: World,
+  flags: CheckFlags,
+  out: Output,
+  { config, parsed }: LoadedConfig,
+  told: Set<string>,
+  environment?: string,
+): Promise<Result> {
+  const all = findingsOf(parsed);
+  const found = all.filter((finding) => !told.has(JSON.stringify(finding)));
+  for (const finding of found) told.add(JSON.stringify(finding));
+  const isBad = parsed.kind === "invalid" || (flags.strict === true && all.some(isWarning));
   const forwards = parsed.kind === "valid" ? parsed.project.forwards : [];
   if (!flags.json) {
     tellFindings(world, found, parsed, out);
     if (found.length > 0) out.note("");
-    out.note(`${config.shownAs}: ${summaryOf(parsed)}`);
+    const where = environment === undefined ? "" : ` (environment ${environment})`;
+    out.note(`${config.shownAs}${where}: ${summaryOf(parsed)}`);
   }
   const answers = flags.cluster && !isBad ? await askClusters(world, forwards) : undefined;
-  const exit = isBad ? 2 : (answers?.exit ?? 0);
-  if (flags.json) {
-    const findings = found.map((one) => ({ severity: one.severity, ...findingRecord(one) }));
-    const cluster = answers && { cluster: answers.records };
-    const { more } = parsed;
-    out.json({ schema: "kfwd.check/1", file: config.shownAs, ok: exit === 0, findings, more, ...cluster });
-  } else if (answers !== undefined) {
-    for (const line of clusterLines(answers.examined, out.dataPaint)) out.data(line);
+  if (!flags.json) {
+    for (const line of clusterLines(answers?.examined ?? [], out.dataPaint)) out.data(line);
   }
-  return exit;
+  return {
+    exit: isBad ? 2 : (answers?.exit ?? 0),
+    findings: found.map((one) => ({ severity: one.severity, ...findingRecord(one) })),
+    more: parsed.more,
+    cluster: answers?.records.map((record) => ({ ...record, environment: environment ?? null })) ?? [],
+  };
+}
+
+/** The environments besides the one that was read. */
+function othersOf(parsed: ParseResult): readonly string[] {
+  if (parsed.kind === "invalid") return [];
+  return parsed.details.environments.filter((name) => name !== parsed.project.environment);
 }
 
 async function askClusters(world: World, forwards: readonly ForwardSpec[]) {

@@ -35,10 +35,11 @@ export function addFileCommands(kit: CommandKit): void {
 function addCheck({ world, outcome, command, shared, clusterFlags }: CommandKit): void {
   const check = shared(clusterFlags(command("check", "look for mistakes in the file")))
     .option("--strict", "warnings count as errors")
+    .option("--all", "each environment of the file, not only the one that is chosen")
     .option("--cluster", "also ask the cluster: targets, ports, rights, ready pods")
     .addHelpText(
       "after",
-      "\nExamples:\n  kfwd check\n  kfwd check --strict -e staging    as a CI job, of one environment; asks no cluster",
+      "\nExamples:\n  kfwd check\n  kfwd check --strict --all    as a CI job, of every environment; asks no cluster",
     );
   check.action(async () => {
     const { check: run } = await import("./check.ts");

@@ -121,6 +121,30 @@ describe.concurrent("without a cluster", () => {
     });
   });
 
+  test("check --all looks at every environment, and says of each once what is wrong in it", async () => {
+    const text = `forwards: { api: "8080:svc/api:http" }
+defaultEnvironment: dev
+environments:
+  dev: { context: kind }
+  staging: { context: gke, portOffset: -1 }
+  qa: { context: gke, namespace: qa }
+`;
+    await using own = await Project.create({ file: text });
+    expect(await own.run("check")).toMatchObject({ status: 0 });
+    const { status, stderr } = await own.run("check", "--all");
+    expect(status).toBe(2);
+    expect(stderr.split("\n").filter((line) => line.startsWith("forwards.yaml"))).toEqual([
+      "forwards.yaml: 1 forward, nothing wrong",
+      "forwards.yaml (environment staging): 1 error",
+      "forwards.yaml (environment qa): 1 forward, nothing wrong",
+    ]);
+    expect(stderr).toContain("portOffset must be");
+    expect(await own.run("check", "--all", "-e", "qa")).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining("--all cannot go with -e") as string,
+    });
+  });
+
   test("a shell is chosen by $SHELL; one that cannot be written for is refused", async () => {
     const of = (shell: string) => project.start(["env", "db"], { env: { SHELL: shell } }).ended;
     expect((await of("/usr/bin/fish")).stdout).toMatch(/^set -gx/);
