@@ -1,6 +1,6 @@
 /** Reads the file for a command, and says what is wrong with it. */
 import { KfwdError } from "../errors.ts";
-import { delimiter } from "node:path";
+import { delimiter, relative, resolve } from "node:path";
 import {
   formatDiagnostics,
   placeText,
@@ -178,6 +178,16 @@ export function chooseNames(wanted: readonly string[], known: readonly string[])
   return wanted.length === 0 ? known : [...new Set(wanted)];
 }
 
+/** Where GitHub runs it, each finding is shown at its line in the pull request, too. */
+function annotate({ env, cwd, stderr }: World, found: readonly Diagnostic[]): void {
+  if (env["GITHUB_ACTIONS"] !== "true") return;
+  const root = env["GITHUB_WORKSPACE"] || cwd;
+  for (const finding of found) {
+    const path = relative(root, resolve(cwd, finding.file)).replaceAll("\\", "/");
+    stderr.write(`${annotationOf(finding, path)}\n`);
+  }
+}
+
 /** Says on stderr what was found in the files, in the form that the flags ask for. */
 export function tellFindings(
   world: World,
@@ -185,9 +195,7 @@ export function tellFindings(
   { more, texts }: { readonly more: number; readonly texts: Texts },
   out: Output,
 ): void {
-  if (world.env["GITHUB_ACTIONS"] === "true") {
-    for (const one of found) out.stderr.write(`${annotationOf(one)}\n`);
-  }
+  annotate(world, found);
   if (out.progress === "json") {
     for (const diagnostic of found) out.stderr.write(`${diagnosticJson(diagnostic)}\n`);
     return;

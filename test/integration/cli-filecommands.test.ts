@@ -145,6 +145,17 @@ environments:
     });
   });
 
+  test("in a job of GitHub Actions each finding is an annotation of its line, seen from the repository's root", async () => {
+    const env = { GITHUB_ACTIONS: "true", GITHUB_WORKSPACE: project.root };
+    await project.write('forwards: { a: { target: svc/a, "p,r:o%t": 1 } }\n', "odd, name.yaml");
+    const { status, stderr } = await project.start(["check", "-f", "odd, name.yaml"], { env }).ended;
+    expect(status).toBe(2);
+    expect(stderr).toContain(
+      '\n::error file=shop/odd%2C name.yaml,line=1,col=33,endColumn=42,title=UnknownKey::unknown key "p,r:o%25t" in forward "a"',
+    );
+    expect((await project.run("check", "-f", "broken.yaml")).stderr).not.toContain("::");
+  });
+
   test("a shell is chosen by $SHELL; one that cannot be written for is refused", async () => {
     const of = (shell: string) => project.start(["env", "db"], { env: { SHELL: shell } }).ended;
     expect((await of("/usr/bin/fish")).stdout).toMatch(/^set -gx/);

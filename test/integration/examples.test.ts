@@ -105,19 +105,17 @@ describe.skipIf(process.platform !== "linux")("in the sandbox", () => {
     );
   });
 
-  test("environments runs as dev, and as staging on ports 10000 higher", async () => {
+  test("environments runs as dev and as staging at the same time", async () => {
     const address = ownAddress();
     await using project = await copyOf("environments", address, ["kind-dev", "gke_acme_staging"]);
-    for (const [environment, port, ready] of [
-      ["dev", 8080, "3/3"],
-      ["staging", 18080, "2/2"],
-    ] as const) {
-      expect((await project.ok("up", "--wait", "-e", environment)).stderr).toContain(
-        `kfwd: ready ${ready}\n`,
-      );
-      expect(await httpGet(port, address)).toContain("api-");
-      expect((await project.ok("port", "api", "-e", environment)).stdout).toBe(`${address}:${port}\n`);
-      await project.ok("down", "-e", environment);
-    }
+    expect((await project.ok("up", "--wait")).stderr).toMatch(/kfwd: ready 3\/3\n$/);
+    expect((await project.ok("up", "--wait", "-e", "staging")).stderr).toMatch(/kfwd: ready 2\/2\n$/);
+    expect(await httpGet(8080, address)).toContain("api-");
+    expect(await httpGet(18080, address)).toContain("api-");
+    expect((await project.ok("port", "db", "-e", "staging")).stdout).toBe(`${address}:15432\n`);
+    expect((await project.ok("port", "db")).stdout).toBe(`${address}:5432\n`);
+    await project.ok("down", "-e", "staging");
+    expect((await project.run("port", "db", "-e", "staging")).status).toBe(3);
+    expect((await project.ok("port", "db")).stdout).toBe(`${address}:5432\n`);
   });
 });

@@ -12,16 +12,19 @@ const FINDING = {
 } as const;
 
 test.each([
-  [FINDING, '::error file=forwards.yaml,line=9,col=5::unknown key "prot"'],
+  [FINDING, '::error file=a/forwards.yaml,line=9,col=5,endColumn=9,title=UnknownKey::unknown key "prot"'],
   [
     { ...FINDING, severity: "warning", hint: "100 %" } as const,
-    '::warning file=forwards.yaml,line=9,col=5::unknown key "prot" (100 %25)',
+    '::warning file=a/forwards.yaml,line=9,col=5,endColumn=9,title=UnknownKey::unknown key "prot"%0Ahint: 100 %25',
   ],
-  [{ ...FINDING, severity: "info" } as const, '::notice file=forwards.yaml,line=9,col=5::unknown key "prot"'],
   [
-    { ...FINDING, file: "a,b:c\n.yaml", message: "x\n::set-output::" },
-    "::error file=a%2Cb%3Ac\\u000a.yaml,line=9,col=5::x\\u000a::set-output::",
+    { ...FINDING, severity: "info", message: "x\n::set-output::" } as const,
+    "::notice file=a/forwards.yaml,line=9,col=5,endColumn=9,title=UnknownKey::x\\u000a::set-output::",
   ],
 ])("%o", (finding, expected) => {
-  expect(annotationOf(finding)).toBe(expected);
+  expect(annotationOf(finding, "a/forwards.yaml")).toBe(expected);
+});
+
+test("a path cannot end its part of the command", () => {
+  expect(annotationOf(FINDING, "a,b:c\n.yaml")).toContain("file=a%2Cb%3Ac%0A.yaml,line=9");
 });

@@ -1,16 +1,21 @@
-/** Findings as GitHub shows them beside the lines of a pull request. */
+/** Findings as GitHub Actions reads them off a job's output, to show them at their lines in a pull request. */
 import { visible } from "../../printable.ts";
 import type { Diagnostic } from "../../schema/diagnostic.ts";
 
-/** A workflow command: `::error file=forwards.yaml,line=9,col=5::unknown key "prot"`. */
-export function annotationOf({ severity, file, line, column, message, hint }: Diagnostic): string {
-  const kind = severity === "info" ? "notice" : severity;
-  const text = hint === undefined ? message : `${message} (${hint})`;
-  return `::${kind} file=${escaped(file, /[%,:]/g)},line=${line},col=${column}::${escaped(text, /%/g)}`;
+const COMMANDS = { error: "error", warning: "warning", info: "notice" } as const;
+
+/** One line of output; `path` is the file's, relative to the repository. */
+export function annotationOf(finding: Diagnostic, path: string): string {
+  const { severity, line, column, endColumn, code, message, hint } = finding;
+  const place = [`file=${property(path)}`, `line=${line}`, `col=${column}`, `endColumn=${endColumn}`];
+  const text = hint === undefined ? visible(message) : `${visible(message)}\nhint: ${visible(hint)}`;
+  return `::${COMMANDS[severity]} ${place.join(",")},title=${property(code)}::${data(text)}`;
 }
 
-/** What would end the command or a part of it, as its syntax wants it written. */
-function escaped(text: string, special: RegExp): string {
-  const code = (char: string): string => `%${char.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`;
-  return visible(text).replace(special, code);
+function data(text: string): string {
+  return text.replaceAll("%", "%25").replaceAll("\r", "%0D").replaceAll("\n", "%0A");
+}
+
+function property(text: string): string {
+  return data(text).replaceAll(":", "%3A").replaceAll(",", "%2C");
 }
