@@ -21,7 +21,7 @@ export interface Examined {
   readonly place: Place | null;
   /** The pod and port that it would lead to; null: none, or only a relay could tell. */
   readonly endpoint: { readonly pod: string; readonly port: number } | null;
-  /** Rights that are lacking, in the words of RBAC: `create pods/portforward`. */
+  /** Rights that are lacking, in the words of RBAC: `create pods/portforward`. Without some of them it may work yet. */
   readonly lacking: readonly string[];
   /** Why it would not work; null: it would, as far as a look can tell. */
   readonly reason: Reason | null;

@@ -7,7 +7,7 @@ import { reasonLines } from "./forward.ts";
 /** Lines in the order of the forwards. */
 export function clusterLines(examined: readonly Examined[], paint: Paint): readonly string[] {
   const width = Math.max(0, ...examined.map(({ name }) => name.length));
-  return examined.flatMap(({ name, place, endpoint, reason }) => {
+  return examined.flatMap(({ name, place, endpoint, lacking, reason }) => {
     const head = `${name.padEnd(width)}  `;
     if (reason !== null) {
       const [first = "", ...others] = reasonLines(reason);
@@ -15,6 +15,8 @@ export function clusterLines(examined: readonly Examined[], paint: Paint): reado
     }
     const where = place === null ? "" : `  (${visible(place.context)}, ${visible(place.namespace)})`;
     const what = endpoint === null ? "through the relay" : `${visible(endpoint.pod)}:${endpoint.port}`;
-    return [`${paint.good("✔")} ${head}${what}${paint.dim(where)}`];
+    const less =
+      lacking.length === 0 ? [] : [paint.dim(`    though it may not ${visible(lacking.join(", "))}`)];
+    return [`${paint.good("✔")} ${head}${what}${paint.dim(where)}`, ...less];
   });
 }

@@ -16,7 +16,11 @@ const ANSWER_MS = 15_000;
 const SERVICES_MAX = 500;
 
 const Review = z.object({ status: z.object({ allowed: z.boolean() }) });
+const Version = z.object({ minor: z.string() });
 const List = z.object({ items: z.nullish(z.array(z.unknown())) });
+
+/** From this minor version of Kubernetes on, `get pods/portforward` is not enough for a WebSocket. */
+const CREATE_ALONE_SINCE = 35;
 
 /** Something that one may do to a kind of object. */
 interface Right {
@@ -49,12 +53,17 @@ export class ClusterSurvey implements Surveyor {
       return { name, place: null, endpoint: null, lacking: [], reason: reasonOf(thrown) };
     }
     try {
-      const lacking = await this.#lacking(place, rightsFor(forward, place), signal);
-      if (lacking.length > 0) return { name, place, endpoint: null, lacking, reason: denied(place, lacking) };
-      if (forward.target.kind === "host") return { name, place, endpoint: null, lacking, reason: null };
+      const rights = rightsFor(forward, place);
+      const [lacking, missing] = await Promise.all([
+        this.#lacking(place, [...rights.looking, ...rights.carrying], signal),
+        this.#lacking(place, rights.carrying, signal),
+      ]);
+      const all = { name, place, endpoint: null, lacking };
+      if (missing.length > 0 && !(await this.#mayByGet(place, rights, missing, signal)))
+        return { ...all, reason: denied(place, lacking) };
+      if (forward.target.kind === "host") return { ...all, reason: null };
       const resolution = await this.#resolve(forward, place, signal);
-      if (resolution.kind === "none")
-        return { name, place, endpoint: null, lacking, reason: resolution.reason };
+      if (resolution.kind === "none") return { ...all, reason: resolution.reason };
       const { pod, port } = resolution.endpoint;
       return { name, place, endpoint: { pod, port }, lacking, reason: null };
     } catch (thrown) {
@@ -94,7 +103,32 @@ export class ClusterSurvey implements Surveyor {
     return this.#api.pin({ kubeconfig, context, namespace });
   }
 
-  async #resolve({ target, remotePort }: Forward, place: Place, signal: AbortSignal): Promise<Resolution> {
+  /** Before Kubernetes 1.35 a WebSocket wants no more than `get`. */
+  async #mayByGet(
+    place: Place,
+    { carrying }: Rights,
+    missing: readonly string[],
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const portForward = carrying.at(-1);
+    if (missing.length > 1 || portForward === undefined || !missing[0]?.startsWith("create pods/portforward"))
+      return false;
+    return (await this.#takesGet(place, signal)) && this.#may(place, { ...portForward, verb: "get" }, signal);
+  }
+
+  async #takesGet(place: Place, signal: AbortSignal): Promise<boolean> {
+    const call = { verb: "get", resource: "version", namespace: place.namespace };
+    const answer = Version.safeParse(
+      await this.#api.rest(place).get({ path: ["version"], query: {}, call }, signal),
+    );
+    return answer.success && Number.parseInt(answer.data.minor, 10) < CREATE_ALONE_SINCE;
+  }
+
+  async #resolve(
+    { target, remotePort, protocol, pick }: Forward,
+    place: Place,
+    signal: AbortSignal,
+  ): Promise<Resolution> {
     const late = new AbortController();
     const timer = this.#clock.timer(ANSWER_MS, () => late.abort(noAnswer(place)));
     let following: Disposable | undefined;
@@ -102,7 +136,7 @@ export class ClusterSurvey implements Surveyor {
       return await new Promise((tell, fail) => {
         const end = AbortSignal.any([signal, late.signal]);
         end.addEventListener("abort", () => fail(end.reason), { once: true });
-        following = this.#api.follow({ place, target, remotePort }, tell);
+        following = this.#api.follow({ place, target, remotePort, protocol, pick }, tell);
       });
     } finally {
       following?.[Symbol.dispose]();
@@ -150,10 +184,17 @@ export class ClusterSurvey implements Surveyor {
   }
 }
 
-/** What kfwd will do in the cluster for this forward. */
-function rightsFor({ target, protocol, via, relay }: Forward, { namespace }: Place): readonly Right[] {
+/** What kfwd will do in the cluster for a forward. */
+interface Rights {
+  /** Where one of these is lacking there may be another way to look: whether there is, a look tells. */
+  readonly looking: readonly Right[];
+  /** Ends with the one for the connections themselves. */
+  readonly carrying: readonly Right[];
+}
+
+function rightsFor({ target, protocol, via, relay }: Forward, { namespace }: Place): Rights {
   const needsRelay = target.kind === "host" || protocol === "udp" || via === "relay";
-  const relayNamespace = relay?.namespace ?? namespace;
+  const carrier = needsRelay ? (relay?.namespace ?? namespace) : namespace;
   const right = (verb: string, resource: string, group = "", where = namespace): Right => ({
     verb,
     group,
@@ -161,14 +202,11 @@ function rightsFor({ target, protocol, via, relay }: Forward, { namespace }: Pla
     namespace: where,
   });
   const pods = [right("list", "pods"), right("watch", "pods")];
-  const looking = target.kind === "host" ? [] : [...pods, ...kindOf(target.kind).flatMap(lookAt)];
-  const carrying = needsRelay
-    ? [
-        ...["create", "get", "delete"].map((verb) => right(verb, "pods", "", relayNamespace)),
-        right("create", "pods/portforward", "", relayNamespace),
-      ]
-    : [right("create", "pods/portforward")];
-  return [...looking, ...carrying];
+  const relayPods = ["create", "get", "list", "delete"].map((verb) => right(verb, "pods", "", carrier));
+  return {
+    looking: target.kind === "host" ? [] : [...pods, ...kindOf(target.kind).flatMap(lookAt)],
+    carrying: [...(needsRelay ? relayPods : []), right("create", "pods/portforward", "", carrier)],
+  };
 
   function lookAt({ resource, group }: Kind<unknown>): readonly Right[] {
     const apiGroup = group[0] === "apis" ? (group[1] ?? "") : "";
