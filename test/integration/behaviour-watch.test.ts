@@ -118,10 +118,16 @@ describe("watches", () => {
       await world.createPod(namespace, "lonely");
       await using mine = await projectAs("reader", {
         named: { target: "pod/lonely", port: "http", local: "auto" },
+        absent: { target: "pod/absent", port: "http", local: "auto", required: false },
         chosen: { target: "svc/app", port: "http", local: "auto", required: false },
       });
       await mine.ok("up", "--wait");
       expect(await httpGet(await mine.port("named"))).toMatch(/^hello from lonely/);
+      const { reason: why } = await mine.forward("absent");
+      expect(why).toMatchObject({
+        code: "PodMissing",
+        hint: "check the name: you may not list and watch the pods there",
+      });
       const { reason } = await mine.forward("chosen");
       expect(reason?.message).toMatch(/^user "reader" may not list (pods|services) in namespace /);
     });

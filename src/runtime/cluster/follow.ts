@@ -194,6 +194,7 @@ class Follower implements Disposable {
       pods: pods.objects ?? new Map<string, Pod>(),
       services: services?.objects ?? new Map<string, Service>(),
       workloads: workloads?.objects ?? new Map<string, Workload>(),
+      scope: (services ?? workloads ?? pods).scope,
       slices: this.#slices?.objects ?? new Map<string, EndpointSlice>(),
     };
     const resolution = resolve(this.#request, snapshot, this.#inUse, this.#lean());

@@ -57,6 +57,8 @@ export interface View<T> {
   readonly state: ReflectorState;
   /** By name; undefined until they are known. */
   readonly objects: ReadonlyMap<string, T> | undefined;
+  /** `names`: nothing is known of objects that nobody asked for by name. */
+  readonly scope: "all" | "names";
 }
 
 /** What a reflector needs of the world. */
@@ -133,12 +135,12 @@ export class Reflector<T> implements AsyncDisposable {
 
   /** What is known to one who wants the object of that name; undefined: all of them. */
   view(name: string | undefined): View<T> {
-    if (this.#named === undefined) return { state: this.#state, objects: this.#objects };
-    if (name !== undefined) return { state: this.#state, objects: this.#named };
+    if (this.#named === undefined) return { state: this.#state, objects: this.#objects, scope: "all" };
+    if (name !== undefined) return { state: this.#state, objects: this.#named, scope: "names" };
     const state: ReflectorState = this.#denied
       ? { kind: "failing", reason: this.#denied.reason }
       : { kind: "syncing" };
-    return { state, objects: this.#objects };
+    return { state, objects: this.#objects, scope: "all" };
   }
 
   /** Objects that could not be read and were left out. */

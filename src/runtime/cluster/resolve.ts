@@ -19,6 +19,8 @@ export interface Snapshot {
   readonly services: ReadonlyMap<string, Service>;
   /** Of the target's kind. */
   readonly workloads: ReadonlyMap<string, Workload>;
+  /** Of the target's kind: `names` when nothing is known of others. */
+  readonly scope?: "all" | "names";
   /** Only for a Service that needs them. */
   readonly slices?: ReadonlyMap<string, EndpointSlice>;
 }
@@ -115,7 +117,7 @@ function wantedOfService(
 ): Wanted | { readonly reason: Reason } {
   const service = snapshot.services.get(name);
   if (service === undefined) {
-    const hint = othersThere(name, snapshot.services, "services");
+    const hint = othersThere(name, snapshot.services, "services", snapshot.scope);
     return { reason: missing("ServiceMissing", `service "${name}" not found ${at(place)}`, hint) };
   }
   if (service.type === "ExternalName") {
@@ -155,7 +157,7 @@ function wantedOfPod(
   snapshot: Snapshot,
 ): Wanted | { readonly reason: Reason } {
   const pod = snapshot.pods.get(name);
-  const hint = othersThere(name, snapshot.pods, "pods");
+  const hint = othersThere(name, snapshot.pods, "pods", snapshot.scope);
   const noPods = missing("PodMissing", `pod "${name}" not found ${at(place)}`, hint);
   return pod === undefined ? { reason: noPods } : { pods: [pod], port: remotePort?.port, noPods };
 }
@@ -177,7 +179,7 @@ function wantedOfWorkload(
   const { word, code } = WORKLOAD_WORDS[kind];
   const workload = snapshot.workloads.get(name);
   if (workload === undefined) {
-    const hint = othersThere(name, snapshot.workloads, `${word}s`);
+    const hint = othersThere(name, snapshot.workloads, `${word}s`, snapshot.scope);
     return { reason: missing(code, `${word} "${name}" not found ${at(place)}`, hint) };
   }
   const requirements = requireSelector(workload.selector);
@@ -195,7 +197,13 @@ function wantedOfWorkload(
   };
 }
 
-function othersThere(name: string, objects: ReadonlyMap<string, unknown>, what: string): string {
+function othersThere(
+  name: string,
+  objects: ReadonlyMap<string, unknown>,
+  what: string,
+  scope: Snapshot["scope"],
+): string {
+  if (scope === "names") return `check the name: you may not list and watch the ${what} there`;
   const hint = suggestFrom(name, [...objects.keys()], `${what} there`);
   return hint ?? `there are no ${what} in that namespace: is it the right one?`;
 }

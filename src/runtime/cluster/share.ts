@@ -2,7 +2,7 @@
 import type { Kind } from "./objects.ts";
 import {
   Reflector,
-  type ReflectorState,
+  type View,
   type ReflectorSurroundings,
   type Wanted,
   type WakeReason,
@@ -10,10 +10,7 @@ import {
 import type { RestClient } from "./rest.ts";
 
 /** A share of a reflector. It ends with the last share that is disposed. */
-export interface Share<T> extends Disposable {
-  readonly state: ReflectorState;
-  readonly objects: ReadonlyMap<string, T> | undefined;
-}
+export interface Share<T> extends Disposable, View<T> {}
 
 interface Entry<T> {
   readonly reflector: Reflector<T>;
@@ -46,6 +43,9 @@ export class SharedReflectors<T> implements AsyncDisposable {
       },
       get objects() {
         return reflector.view(name).objects;
+      },
+      get scope() {
+        return reflector.view(name).scope;
       },
       [Symbol.dispose]: () => {
         if (listeners.delete(listener) && listeners.size === 0)
