@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { dial, expectEcho, httpGet } from "../rig/client.ts";
 import type { Project } from "../rig/project.ts";
 import { SandboxWorld } from "../behaviour/sandboxworld.ts";
@@ -6,11 +6,17 @@ import { fileOf, projectOf, rssOf } from "../behaviour/stage.ts";
 
 const PODS = 5_000;
 
+/** How many answers a list of them and the app takes. */
+const PAGES = 11;
+
 /** What a pod may add to the supervisor's memory, with all the garbage that reading it made. */
 const CROWD_MIB = 30;
 
-/** How long bytes of other forwards may be held up by the reading of such a list, on a busy machine. */
-const HELD_UP_MS = 500;
+/** How long until that garbage must be gone. */
+const SETTLE_MS = 20_000;
+
+/** How long bytes of other forwards may be held up by the reading of such a list, on a machine that is very busy. */
+const HELD_UP_MS = 2_000;
 
 /** A namespace with thousands of pods, of which a forward needs one. */
 describe("a crowded namespace", () => {
@@ -54,19 +60,22 @@ describe("a crowded namespace", () => {
     };
     await project.write(fileOf(quiet, forwards));
 
-    let worstMs = 0;
+    let [worstMs, echoes] = [0, 0];
     const up = { is: "under way" };
     const coming = project.ok("up", "--wait").finally(() => (up.is = "over"));
     while (up.is === "under way") {
       const askedMs = performance.now();
       await expectEcho(echo);
+      echoes++;
       worstMs = Math.max(worstMs, performance.now() - askedMs);
     }
     await coming;
-    expect(sandbox.requests.count({ verb: "list", resource: "pods", namespace: crowded })).toBe(11);
-    const grownMib = rssOf(project.supervisorPid) - before;
-    expect(grownMib).toBeLessThan(CROWD_MIB);
+    expect(sandbox.requests.count({ verb: "list", resource: "pods", namespace: crowded })).toBe(PAGES);
+    expect(echoes).toBeGreaterThan(PAGES); // between the pages, and within them
     expect(worstMs).toBeLessThan(HELD_UP_MS);
+    // What reading left behind is given back when there is a moment for it.
+    const grownMib = (): number => rssOf(project.supervisorPid) - before;
+    await vi.waitFor(() => expect(grownMib()).toBeLessThan(CROWD_MIB), { timeout: SETTLE_MS, interval: 200 });
 
     const [pod] = await world.podsOf(crowded, "app");
     await world.deletePod(crowded, pod?.name ?? "");
