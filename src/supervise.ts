@@ -55,7 +55,14 @@ export async function supervise(
   const log = new FileLog(clock, logPath(facts, request.id));
   const world = { clock, random: Math.random, log };
   const terminal = mode === "foreground" ? ownTerminal() : undefined;
-  const api = new KubeApi({ ...world, env: process.env, home: facts.home, version: VERSION, terminal });
+  const api = new KubeApi({
+    ...world,
+    log: changesOnly(log),
+    env: process.env,
+    home: facts.home,
+    version: VERSION,
+    terminal,
+  });
   const cluster = new KubeCluster(api, clock, Math.random);
   const knownOwner = portHolder(request.runtimeFolder, uid);
   const net = localNet({ clock, knownOwner });
@@ -96,6 +103,16 @@ export async function supervise(
     await cluster[Symbol.asyncDispose]();
     throw thrown;
   }
+}
+
+/** Without the lines of each try, which in a night without a network would push everything else out of the log. */
+function changesOnly(log: Log): Log {
+  return {
+    debug: () => {},
+    info: (...line) => log.info(...line),
+    warn: (...line) => log.warn(...line),
+    error: (...line) => log.error(...line),
+  };
 }
 
 /** Undefined where nobody could answer, or would not see the question. */
