@@ -85,9 +85,8 @@ describe.concurrent("status", () => {
     ] as const;
     const exits = async (column: 1 | 2 | 3 | 4): Promise<void> => {
       const asked = rows.filter((row) => row[column] !== undefined);
-      const found = await Promise.all(
-        asked.map(async ([line]) => [line, (await project.run(...line.split(" "))).status]),
-      );
+      const found: (readonly [string, number | null])[] = [];
+      for (const [line] of asked) found.push([line, (await project.run(...line.split(" "))).status]);
       expect(found).toEqual(asked.map((row) => [row[0], row[column]]));
     };
     await exits(1); // nothing has run yet

@@ -195,14 +195,17 @@ describe.concurrent("a name on the command line", () => {
     expect(project.processes()).toEqual([]);
   });
 
-  test("that does not run: `status` and `down` change nothing, exit 2", async () => {
+  test("that does not run: `status` says so and exits 1, `down` changes nothing and exits 2", async () => {
     await using project = await projectOf(world, namespace, forwards);
     await project.ok("up", "--wait", "db");
-    for (const command of ["status", "down"]) {
-      const { status, stdout, stderr } = await project.run(command, "db", "api");
-      expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
-      expect(stderr).toBe('error: no forward named "api"\nhint: known: db\n');
-    }
+    const seen = await project.run("status", "db", "api");
+    expect(seen).toMatchObject({
+      status: 1,
+      stdout: expect.stringMatching(/^api .* not started /m) as string,
+    });
+    const { status, stdout, stderr } = await project.run("down", "db", "api");
+    expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
+    expect(stderr).toBe('error: no forward named "api"\nhint: known: db\n');
     expect((await project.status()).entries.map(({ name, state }) => [name, state])).toEqual([
       ["db", "ready"],
     ]);
