@@ -40,7 +40,7 @@ export interface Finding extends Figure {
 export function judge(figure: Figure): Finding {
   const { theirs, ours, goal } = figure;
   if (theirs.length !== ours.length) throw new Error(`"${figure.name}": rounds are missing`);
-  const ratios = ours.map((our, round) => our / (theirs[round] ?? Number.NaN));
+  const ratios = ours.map((our, round) => (our === theirs[round] ? 1 : our / (theirs[round] ?? Number.NaN))); // 0 of 0 too
   const ratio = spreadOf(ratios);
   const ourSpread = spreadOf(ours);
   return {
