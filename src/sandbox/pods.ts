@@ -1,3 +1,4 @@
+import { randomInt } from "node:crypto";
 import { KfwdError } from "../errors.ts";
 import {
   newMetadata,
@@ -51,6 +52,13 @@ interface Life {
   ending: Disposable | undefined;
 }
 
+const NETWORK_MAX_PODS = 254;
+
+/** The two bytes after 127, of which the first is 64 to 191: one of so many that two sandboxes hardly ever share it. */
+function randomNetwork(): number {
+  return randomInt(64 << 8, 192 << 8);
+}
+
 /** The sandbox's kubelet: starts, reports and ends pods. */
 export class Pods implements AsyncDisposable {
   readonly #store: Store;
@@ -60,6 +68,8 @@ export class Pods implements AsyncDisposable {
   /** Hosts of deleted pods with connections that are not yet closed. */
   readonly #dying = new Set<PodHost>();
   #addresses = 0;
+  /** Other sandboxes of this machine have their own. */
+  #network = randomNetwork();
 
   constructor(store: Store, timers: Timers, pulse: Pulse) {
     this.#store = store;
@@ -204,8 +214,9 @@ export class Pods implements AsyncDisposable {
   /** On Linux all of 127.0.0.0/8 is this machine's; elsewhere pods have no address that anything could reach. */
   #newAddress(): string | undefined {
     if (process.platform !== "linux") return undefined;
-    const index = ++this.#addresses;
-    return `127.77.${(index >> 8) & 0xff}.${index & 0xff}`;
+    const index = (++this.#addresses % NETWORK_MAX_PODS) + 1;
+    if (index === 1) this.#network = randomNetwork();
+    return `127.${this.#network >> 8}.${this.#network & 0xff}.${index}`;
   }
 
   #start(life: Life): void {
