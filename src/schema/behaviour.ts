@@ -51,7 +51,8 @@ export function readProbe(value: unknown, fail: Fail): ProbePart | undefined {
 
 /** `200`, `200-399` */
 function readStatus(value: unknown, fail: Fail): readonly [number, number] | undefined {
-  const [, from, to] = /^([1-5][0-9]{2})(?:-([1-5][0-9]{2}))?$/.exec(String(value)) ?? [];
+  const text = typeof value === "number" || typeof value === "string" ? String(value) : "";
+  const [, from, to] = /^([1-5][0-9]{2})(?:-([1-5][0-9]{2}))?$/.exec(text) ?? [];
   const [first, last] = [Number(from), Number(to ?? from)];
   if (from !== undefined && first <= last) return [first, last];
   const message = `status must be like 200 or 200-399, got ${shown(value)}`;

@@ -512,6 +512,12 @@ describe("a forward", () => {
       16,
       20,
     ],
+    [
+      "probe: { status: {} }",
+      'BadValue: forward "db": status must be like 200 or 200-399, got a map | status: "200-399"',
+      22,
+      24,
+    ],
     ["kubeconfig: [a]", 'WrongType: forward "db": kubeconfig must be text, got a list', 17, 20],
   ])("cannot have %s", (field, message, column, endColumn) => {
     expect(errors(`forwards:\n  db:\n    ${field}\n`)).toContain(`3:${column}-${endColumn} ${message}`);

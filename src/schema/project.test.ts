@@ -478,3 +478,11 @@ test.each([
   const files = { "forwards.yaml": `${line}\nforwards: { a: "8080:svc/a:80" }\n` };
   expect(told(parseFiles(files, { facts: { version: "0.1.0" } }))).toEqual(expected);
 });
+
+test("nothing that a variable or a file brings along can move a cursor", () => {
+  const files = {
+    "forwards.yaml": 'forwards: { a: { target: a, port: "${GONE:?say \u202e so}" } }\n"\ta": $GONE\n',
+  };
+  expect(told(parseFiles(files)).join(" ")).toMatch(/not set: say \\u202e so/);
+  expect(told(parseFiles(files)).join("")).not.toMatch(/[\t\u202e]/);
+});

@@ -1,6 +1,7 @@
 /** Gathers what is found in a file, so that all of it can be told at once. */
 import type { Diagnostic, Place, Texts } from "./diagnostic.ts";
 import type { LintRule } from "./lint-rules.ts";
+import { visible } from "../printable.ts";
 import { firstLineOf, positionAt, type Source, type Span } from "./source.ts";
 
 const SHOWN_MAX = 10;
@@ -89,8 +90,8 @@ function diagnosticOf(severity: Diagnostic["severity"], finding: Finding): Diagn
     severity,
     code,
     ...(rule && { rule }),
-    message,
-    ...(hint !== undefined && { hint }),
+    message: visible(message), // whatever of the files or of variables stands in it
+    ...(hint !== undefined && { hint: visible(hint) }),
     ...placeOf(finding.span),
     ...(related && { related: { ...placeOf(related.span), message: related.message } }),
   };

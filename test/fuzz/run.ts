@@ -1,10 +1,12 @@
 /**
- * Fuzzing of the decoders: `npx tsx test/fuzz/run.ts [spdy|websocket|channels|relay] [--seconds N] [--seed S]`.
+ * Fuzzing of the decoders and of forwards.yaml:
+ * `npx tsx test/fuzz/run.ts [spdy|websocket|channels|relay|forwards] [--seconds N] [--seed S]`.
  * Without a name all are run, one after the other. Exits 1 at the first failure, with what repeats it.
  */
 import { parseArgs } from "node:util";
 import fc from "fast-check";
 import { CODECS, type Codec } from "./codecs.ts";
+import { answers, LIMIT_MS, project } from "./forwards.ts";
 import { memoryInUse } from "./memory.ts";
 import { alike, corpus, survives, understands, type Input } from "./properties.ts";
 
@@ -22,16 +24,18 @@ const { positionals, values } = parseArgs({
 });
 const seconds = Number(values.seconds);
 const seed = Number(values.seed);
-const names = positionals.length > 0 ? positionals : [...CODECS.keys()];
+const names = positionals.length > 0 ? positionals : [...CODECS.keys(), "forwards"];
 
 for (const name of names) {
-  const codecs = CODECS.get(name);
+  const codecs = name === "forwards" ? [] : CODECS.get(name);
   if (codecs === undefined || !(seconds > 0) || !Number.isInteger(seed)) {
-    console.error("usage: npx tsx test/fuzz/run.ts [spdy|websocket|channels|relay] [--seconds N] [--seed S]");
+    console.error(
+      "usage: npx tsx test/fuzz/run.ts [spdy|websocket|channels|relay|forwards] [--seconds N] [--seed S]",
+    );
     process.exitCode = 2;
     break;
   }
-  const executions = fuzz(name, codecs);
+  const executions = name === "forwards" ? fuzzFiles() : fuzz(name, codecs);
   if (executions === undefined) {
     process.exitCode = 1;
     break;
@@ -62,6 +66,24 @@ function fuzz(name: string, codecs: readonly Codec[]): number | undefined {
       console.log(`${name}: FAILED, memory in use grew from ${memory} to ${inUse} bytes from seed ${seed}`);
       return undefined;
     }
+  }
+  return executions;
+}
+
+/** How many projects had an answer in time; undefined when one had not. */
+function fuzzFiles(): number | undefined {
+  const endMs = performance.now() + seconds * 1000;
+  let [executions, batchSeed] = [0, seed];
+  while (performance.now() < endMs) {
+    const property = fc.property(project, (input) => answers(input, LIMIT_MS));
+    const details = fc.check(property, { numRuns: BATCH, seed: batchSeed });
+    if (details.failed) {
+      console.log(`forwards: FAILED, seed ${batchSeed}, path ${details.counterexamplePath}`);
+      console.log(JSON.stringify(details.counterexample?.[0], null, 2), String(details.errorInstance));
+      return undefined;
+    }
+    executions += BATCH;
+    batchSeed++;
   }
   return executions;
 }
