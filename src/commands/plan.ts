@@ -168,14 +168,17 @@ export interface Chosen {
   readonly only: boolean;
 }
 
-/** The names a command is to touch, all of `known` when none was given. @throws KfwdError `UNKNOWN_FORWARD`. */
+/** The names a command is to touch, all of `known` when none was given; `kafka` stands for `kafka:registry`, too. @throws KfwdError `UNKNOWN_FORWARD`. */
 export function chooseNames(wanted: readonly string[], known: readonly string[]): readonly string[] {
-  const unknown = wanted.find((name) => !known.includes(name));
+  const found = wanted.map(
+    (name) => [name, known.filter((one) => one === name || one.startsWith(`${name}:`))] as const,
+  );
+  const [unknown] = found.find(([, names]) => names.length === 0) ?? [];
   if (unknown !== undefined) {
     const hint = suggestFrom(unknown, known, "known");
     throw new KfwdError("UNKNOWN_FORWARD", `no forward named "${unknown}"`, { hint });
   }
-  return wanted.length === 0 ? known : [...new Set(wanted)];
+  return wanted.length === 0 ? known : [...new Set(found.flatMap(([, names]) => names))];
 }
 
 /** Where GitHub runs it, each finding is shown at its line in the pull request, too. */
