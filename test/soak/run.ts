@@ -26,7 +26,7 @@ const { values } = parseArgs({
     sandbox: { type: "boolean", default: false },
   },
 });
-process.exitCode = await main(Number(values.seconds), Number(values.seed));
+process.exit(await main(Number(values.seconds), Number(values.seed)));
 
 /** Resolves with the exit status. */
 async function main(seconds: number, seed: number): Promise<number> {

@@ -71,7 +71,7 @@ export class ChannelStream implements PodStream {
         around.onSilence();
         this.lose(why, SILENT);
       },
-      deaf: () => this.#flow === "paused" || pipe.congested,
+      deaf: () => (this.#flow === "paused" ? "unread" : pipe.congested ? "congested" : undefined),
     });
   }
 
@@ -153,6 +153,11 @@ export class ChannelStream implements PodStream {
     this.#proof = this.#around.clock.timer(PROOF_DEADLINE_MS, () => {
       if (this.#flow === "reads") this.lose(`no answer within ${PROOF_DEADLINE_MS / 1000} s after a sleep`);
     });
+  }
+
+  /** Another connection to the same pod has died without a word. */
+  doubt(): void {
+    if (this.#stage !== "over") this.#keepAlive.doubt();
   }
 
   /** The pod is no more: it is lost if it heard nothing for so long, although it could. */

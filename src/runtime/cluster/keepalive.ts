@@ -24,8 +24,8 @@ export interface KeepAliveEvents {
   ping(): void;
   /** Called once, in words for people. */
   dead(why: string): void;
-  /** Nothing could be heard now: nobody reads, or what is sent does not leave. */
-  deaf(): boolean;
+  /** Why nothing could be heard now: nobody reads, or what is sent does not leave. */
+  deaf(): "unread" | "congested" | undefined;
 }
 
 /** Watches one connection until it is disposed of. */
@@ -33,6 +33,11 @@ export class KeepAlive implements Disposable {
   readonly #clock: Clock;
   readonly #events: KeepAliveEvents;
   #heardMs: number;
+  /** Until when nobody read, and until when it was deaf for any reason. */
+  #unreadMs = Number.NEGATIVE_INFINITY;
+  #deafMs = Number.NEGATIVE_INFINITY;
+  /** `doubted`: since it was heard. */
+  #trust: "trusted" | "doubted" | "dead" = "trusted";
   #unansweredBytes = 0;
   #asked: "no" | "since it was heard" = "no";
   #timer: Disposable;
@@ -51,7 +56,7 @@ export class KeepAlive implements Disposable {
 
   /** How long it is silent if an answer is overdue: reason enough to give it up when others have gone silent. */
   get overdue(): string | undefined {
-    const silentMs = this.#clock.now() - this.#heardMs;
+    const silentMs = this.#clock.now() - Math.max(this.#heardMs, this.#deafMs);
     const isOverdue = this.#asked !== "no" && silentMs >= PING_AFTER_MS + OVERDUE_MS;
     if (!isOverdue || this.#events.deaf() || this.#unansweredBytes > UPLOAD_BYTES) return undefined;
     return `no sign of life for ${Math.floor(silentMs / 1000)} s, as on others`;
@@ -61,6 +66,19 @@ export class KeepAlive implements Disposable {
   heard(): void {
     this.#heardMs = this.#clock.now();
     this.#asked = "no";
+    if (this.#trust === "doubted") this.#trust = "trusted";
+  }
+
+  /**
+   * Another connection to the same pod has died without a word, so silence here is most likely the network's: until
+   * something comes, no upload excuses it. Without this an upload, and whoever shares its connection, would wait for
+   * TCP to give up, which takes a quarter of an hour.
+   */
+  doubt(): void {
+    if (this.#trust === "dead") return;
+    this.#trust = "doubted";
+    this.#timer[Symbol.dispose]();
+    this.#look();
   }
 
   /** What came was a word of the application, or a PONG: what had been sent before it has most likely been taken. */
@@ -83,9 +101,14 @@ export class KeepAlive implements Disposable {
 
   /** Silence counts only while something could be heard. */
   #look(): void {
-    if (this.#events.deaf()) this.#heardMs = this.#clock.now();
-    const silentMs = this.#clock.now() - this.#heardMs;
-    if (silentMs >= DEAD_AFTER_MS && this.#unansweredBytes <= UPLOAD_BYTES) {
+    const nowMs = this.#clock.now();
+    const deaf = this.#events.deaf();
+    if (deaf !== undefined) this.#deafMs = nowMs;
+    if (deaf === "unread") this.#unreadMs = nowMs;
+    const isDoubted = this.#trust === "doubted";
+    const silentMs = nowMs - Math.max(this.#heardMs, isDoubted ? this.#unreadMs : this.#deafMs);
+    if (silentMs >= DEAD_AFTER_MS && (isDoubted || this.#unansweredBytes <= UPLOAD_BYTES)) {
+      this.#trust = "dead";
       this.#events.dead(`no sign of life for ${DEAD_AFTER_MS / 1000} s`);
       return;
     }

@@ -80,6 +80,10 @@ export class PerStream implements PodConnection {
     this.retire();
   }
 
+  doubt(): void {
+    for (const stream of this.#streams) stream.doubt();
+  }
+
   retire(): void {
     if (this.#stage !== "open") return;
     this.#stage = "retiring";

@@ -18,6 +18,8 @@ export interface PodConnection extends Disposable {
   prove(): Promise<void>;
   /** Another to the same pod went silent: if this one owes an answer, it is as dead. */
   suspect(): void;
+  /** Another to the same pod went silent: silence here is no slow application's any more. */
+  doubt(): void;
   /** Takes no more streams and closes when the last one has ended. */
   retire(): void;
   /** The pod is no more, and the node does not always say so: ends the streams that heard nothing from it for so long. */

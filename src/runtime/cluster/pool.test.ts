@@ -558,3 +558,19 @@ describe("where each stream needs a connection of its own", () => {
     expect([podGone, clock.pending]).toEqual([undefined, 0]);
   });
 });
+
+test("an upload is no excuse for silence once another connection to the pod has died of it", async () => {
+  await standing();
+  const [peer] = peers;
+  if (peer) peer.answerPings = "none";
+  const ears = new Ears();
+  const stream = await pool.stream(80, ears, here);
+  stream.write(Buffer.alloc(100_000), 0);
+  await turnUntil(() => peers.length === 2); // the next one is prepared, and answers
+  await clock.advance(60_000);
+  expect(ears.end).toBe(undefined);
+  for (const each of peers) each.answerPings = "none";
+  for (let look = 0; look < 8 && ears.end === undefined; look++) await clock.advance(PING_AFTER_MS);
+  await turnUntil(() => ears.end !== undefined);
+  expect(ears.end).toMatchObject({ kind: "lost", reason: { code: "ConnectionSilent" } });
+});

@@ -235,7 +235,11 @@ export class Pool {
       onFlow: () => this.#serveWaiting(),
       onRetire: () => this.#keepOneReady(),
       onSilence: () => {
-        for (const other of this.#connections) if (other !== connection) other.suspect();
+        for (const other of this.#connections) {
+          if (other === connection) continue;
+          other.suspect();
+          other.doubt();
+        }
         this.#deps.onSilence();
       },
       onClose: (reason) => this.#onClose(connection, reason),

@@ -300,6 +300,56 @@ describe("the connection", () => {
     expect(closed?.message).toContain("no sign of life for 15 s");
   });
 
+  test("in doubt no upload is an excuse: fifteen seconds after its last word it is dead", async () => {
+    peer.answerPings = "none";
+    const { stream, ears } = open();
+    stream.write(Buffer.alloc(100_000), 0);
+    await peer.until("fin 1");
+    await clock.advance(DEAD_AFTER_MS - 1_000);
+    connection.doubt();
+    expect(closed).toBe(undefined);
+    await clock.advance(1_000);
+    expect(closed?.message).toContain("no sign of life for 15 s");
+    expect(ears.heard.at(-1)).toBe("<lost>");
+  });
+
+  test("nor is one that does not even leave this machine", async () => {
+    const { stream } = open();
+    peer.socket.pause();
+    while (stream.write(Buffer.alloc(1 << 20), 0)) await settle();
+    await clock.advance(60_000);
+    expect(closed).toBe(undefined);
+    connection.doubt();
+    expect(closed?.message).toContain("no sign of life for 15 s");
+  });
+
+  test("a word is the end of the doubt", async () => {
+    peer.answerPings = "none";
+    const { stream, ears } = open();
+    stream.write(Buffer.alloc(100_000), 0);
+    await peer.until("fin 1");
+    await clock.advance(DEAD_AFTER_MS - 1_000);
+    connection.doubt();
+    peer.data(3, "a word");
+    await turnUntil(() => ears.heard.includes("a word"));
+    stream.write(Buffer.alloc(100_000), 0);
+    await clock.advance(60_000);
+    expect(closed).toBe(undefined);
+  });
+
+  test("who does not read cannot be in doubt", async () => {
+    peer.answerPings = "none";
+    const { stream } = open();
+    stream.pause();
+    await clock.advance(60_000);
+    connection.doubt();
+    await clock.advance(60_000);
+    expect(closed).toBe(undefined);
+    stream.resume();
+    await clock.advance(DEAD_AFTER_MS + PING_AFTER_MS);
+    expect(closed?.message).toContain("no sign of life for 15 s");
+  });
+
   test("after GOAWAY it carries what it has, then closes", async () => {
     const { ears } = open();
     peer.socket.write(goAway(3));

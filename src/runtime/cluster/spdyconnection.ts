@@ -74,7 +74,7 @@ export class SpdyConnection implements PodConnection {
         events.onSilence();
         this.#close(why, SILENT);
       },
-      deaf: () => this.stalled,
+      deaf: () => (this.#pausedBy.size > 0 ? "unread" : pipe.congested ? "congested" : undefined),
     });
     pipe.start({
       onBytes: (bytes) => this.#read(bytes),
@@ -147,6 +147,10 @@ export class SpdyConnection implements PodConnection {
   suspect(): void {
     const why = this.#keepAlive.overdue;
     if (why !== undefined) this.#close(why, SILENT);
+  }
+
+  doubt(): void {
+    if (this.#stage !== "closed") this.#keepAlive.doubt();
   }
 
   retire(): void {
