@@ -26,6 +26,8 @@ export interface SoakOptions {
   readonly where: "sandbox" | "cluster";
   readonly seed: number;
   readonly seconds: number;
+  /** It goes on for longer if so many things have not gone wrong by then. */
+  readonly strikes?: number;
   readonly nemeses: readonly Nemesis[];
   /** Default 1: faults last as long as they should. */
   readonly haste?: number;
@@ -131,11 +133,11 @@ class Run {
   }
 
   async #strikeOn(traffic: Traffic): Promise<void> {
-    const { seconds, nemeses, signal } = this.#options;
+    const { seconds, strikes = 0, nemeses, signal } = this.#options;
     const untilMs = performance.now() + seconds * 1000;
     const drawn = bag(nemeses, this.#roll);
     await this.#sleep(1_000);
-    while (performance.now() < untilMs && !signal.aborted) {
+    while ((performance.now() < untilMs || this.#strikes.length < strikes) && !signal.aborted) {
       const chosen = [drawn.next().value];
       if (this.#roll() < PAIRED) {
         const other = drawn.next().value;
