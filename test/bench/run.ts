@@ -17,10 +17,12 @@ import { table } from "./harness/table.ts";
 import { check } from "./rows/check.ts";
 import { connections } from "./rows/connections.ts";
 import { firstByte } from "./rows/firstbyte.ts";
+import { idleTwenty } from "./rows/idle.ts";
 import { memoryFifty } from "./rows/memory.ts";
 import { neighbour } from "./rows/neighbour.ts";
 import { replace, rollout } from "./rows/replacing.ts";
 import { relay } from "./rows/relay.ts";
+import { apiRestart, deadPeer, deleteAll } from "./rows/recovery.ts";
 import { requestsTen } from "./rows/requests.ts";
 import { status } from "./rows/status.ts";
 import { throughput } from "./rows/throughput.ts";
@@ -43,6 +45,10 @@ const ROWS: Readonly<Record<string, (bench: Bench) => Promise<Figure[]>>> = {
   udp,
   "udp-up": udpUp,
   relay,
+  "dead-peer": deadPeer,
+  "api-restart": apiRestart,
+  "delete-all": deleteAll,
+  "idle-20": idleTwenty,
 };
 
 const ROUNDS = 5;

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { bundle } from "./bundle.ts";
 import type { Cleanup } from "./cleanup.ts";
 import { BenchCluster } from "./cluster.ts";
+import { FaultWay } from "./faultway.ts";
 import { LongWay } from "./longway.ts";
 import { Client } from "./puppet.ts";
 
@@ -83,6 +84,12 @@ export class Bench {
   async longWayEnv(): Promise<NodeJS.ProcessEnv> {
     this.#longWay ??= this.#openLongWay();
     return { ...this.env, KUBECONFIG: (await this.#longWay).kubeconfig };
+  }
+
+  /** A way to the API server that things can be done to; the caller disposes of it. */
+  async faultWay(): Promise<FaultWay> {
+    const direct = JSON.stringify(await this.cluster.kubeconfig());
+    return this.cleanup.own(await FaultWay.open(this.folder, direct));
   }
 
   async #openLongWay(): Promise<LongWay> {

@@ -39,6 +39,16 @@ export class Forwarder implements AsyncDisposable {
     return new Forwarder(bench, children, links, startedAtMs);
   }
 
+  /** The same, but kubectl is started again whenever it ends, as people do in a shell. */
+  static startForEver(bench: Bench, tool: Tool, links: readonly Link[], env: NodeJS.ProcessEnv): Forwarder {
+    if (tool === "kfwd") return Forwarder.start(bench, tool, links, env);
+    const startedAtMs = nowMs();
+    const children = kubectlCommands(bench, links).map(
+      (args) => new Child(bench.cleanup, "sh", ["-c", FOR_EVER, "kubectl", ...args], { env }),
+    );
+    return new Forwarder(bench, children, links, startedAtMs);
+  }
+
   private constructor(bench: Bench, children: readonly Child[], links: readonly Link[], startedAtMs: number) {
     this.#bench = bench;
     this.#children = children;
@@ -52,11 +62,16 @@ export class Forwarder implements AsyncDisposable {
 
   /** From its start until every echo port has sent something back, in ms. */
   async firstEcho(): Promise<number> {
+    return (await this.firstEchoAt()) - this.#startedAtMs;
+  }
+
+  /** When every echo port has sent something back on a new connection, on {@link nowMs}. */
+  async firstEchoAt(): Promise<number> {
     const isEcho = ({ port, through }: Link): boolean => port === ECHO_PORT && through !== "udp";
     const ports = this.#links.filter(isEcho).map(({ localPort }) => localPort);
     const { atMs, broken } = await this.whileItRuns(this.#bench.client.ask("firstEcho", { ports }));
     if (broken > 0) console.error(`odd: ${broken} accepted connections broke during a start`);
-    return atMs - this.#startedAtMs;
+    return atMs;
   }
 
   /** From its start until the one UDP port there is has answered a datagram, in ms. */
@@ -117,12 +132,19 @@ function startKfwd(bench: Bench, links: readonly Link[], env: NodeJS.ProcessEnv)
   return new Child(bench.cleanup, process.execPath, args, { env, endSignal: "SIGINT" });
 }
 
+/** A shell that ends its kubectl when it is asked to end. */
+const FOR_EVER =
+  'trap "kill \\$child; exit 0" TERM; while :; do kubectl "$@" & child=$!; wait $child; sleep 0.2; done';
+
 function startKubectl(bench: Bench, links: readonly Link[], env: NodeJS.ProcessEnv): Child[] {
+  return kubectlCommands(bench, links).map((args) => new Child(bench.cleanup, "kubectl", args, { env }));
+}
+
+function kubectlCommands(bench: Bench, links: readonly Link[]): string[][] {
   const { namespace } = bench.cluster;
   const services = new Set(links.map(({ service }) => service));
   return [...services].map((service) => {
     const ports = links.filter((link) => link.service === service).map((l) => `${l.localPort}:${l.port}`);
-    const args = ["port-forward", "--namespace", namespace, `svc/${service}`, ...ports];
-    return new Child(bench.cleanup, "kubectl", args, { env });
+    return ["port-forward", "--namespace", namespace, `svc/${service}`, ...ports];
   });
 }
