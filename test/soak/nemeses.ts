@@ -10,6 +10,8 @@ export interface Around {
   readonly sleep: (ms: number) => Promise<void>;
   /** From a moment after now, and until it is disposed, no forward to the app, or to any, can truly be ready. */
   readonly dark: (afterMs: number, app?: string) => Disposable;
+  /** Each forward to the app must serve a new client now; it is told in the report when one does not. */
+  readonly served: (app: string) => Promise<void>;
 }
 
 /** Something that goes wrong. `act` resolves when it is over and the cluster itself is well again. */

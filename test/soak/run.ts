@@ -8,13 +8,14 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { quantile } from "../bench/harness/statistics.ts";
+import { CLUSTER_VARIABLE, clusterFaults } from "./clusterfaults.ts";
 import { NEMESES } from "./nemeses.ts";
 import { soak, type SoakReport, type Strike } from "./soak.ts";
 
 const RESULTS = join(import.meta.dirname, "results");
 
 const USAGE =
-  "usage: npm run soak -- [--seconds N] [--seed S] [--only WORDS] [--haste N] [--foreground] [--sandbox]";
+  "usage: npm run soak -- [--seconds N] [--seed S] [--only WORDS] [--haste N] [--foreground] [--sandbox] [--cluster-faults [--nodes 2]]";
 
 const { values } = parseArgs({
   options: {
@@ -22,6 +23,8 @@ const { values } = parseArgs({
     seed: { type: "string", default: String(Math.floor(Math.random() * 1e9)) },
     only: { type: "string", default: "" },
     haste: { type: "string", default: "1" },
+    "cluster-faults": { type: "boolean", default: false },
+    nodes: { type: "string", default: "1" },
     foreground: { type: "boolean", default: false },
     sandbox: { type: "boolean", default: false },
   },
@@ -30,7 +33,16 @@ process.exit(await main(Number(values.seconds), Number(values.seed)));
 
 /** Resolves with the exit status. */
 async function main(seconds: number, seed: number): Promise<number> {
-  const nemeses = NEMESES.filter(({ name }) => name.includes(values.only));
+  const command = process.env[CLUSTER_VARIABLE];
+  if (values["cluster-faults"] && command === undefined) {
+    console.error(`--cluster-faults needs ${CLUSTER_VARIABLE}: a program that does things to the cluster`);
+    return 2;
+  }
+  const ofCluster =
+    values["cluster-faults"] && command !== undefined
+      ? clusterFaults(command, values.nodes === "2" ? 2 : 1)
+      : [];
+  const nemeses = [...ofCluster, ...NEMESES].filter(({ name }) => name.includes(values.only));
   if (!(seconds > 0) || !Number.isInteger(seed) || nemeses.length === 0) {
     console.error(USAGE);
     return 2;

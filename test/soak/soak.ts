@@ -156,6 +156,13 @@ class Run {
       haste,
       sleep: (ms: number) => this.#sleep(ms),
       dark: this.#watcher.dark,
+      served: async (app: string) => {
+        const doors = this.#doors.filter((door) => door.app === app);
+        const visits = await Promise.all(doors.map((door) => traffic.probe(door)));
+        const failed = visits.filter(({ complete }) => !complete);
+        if (failed.length > 0)
+          this.#wrong.push(`not served: ${failed.map(({ forward }) => forward).join(", ")}`);
+      },
     };
     const fromMs = performance.now();
     const name = chosen.map((each) => each.name).join(" + ");
