@@ -574,3 +574,19 @@ test("an upload is no excuse for silence once another connection to the pod has 
   await turnUntil(() => ears.end !== undefined);
   expect(ears.end).toMatchObject({ kind: "lost", reason: { code: "ConnectionSilent" } });
 });
+
+test("a way that is being opened is none: the loss of the last that stood is told after a second", async () => {
+  await standing();
+  let arrive: () => void = () => {};
+  script = [new Promise((resolve) => (arrive = resolve))];
+  const ears = new Ears();
+  await pool.stream(80, ears, here); // the next one is being prepared
+  peers[0]?.socket.destroy();
+  await turnUntil(() => ears.end !== undefined);
+  expect(told).toEqual(["open"]);
+  await clock.advance(1_000);
+  expect(told).toEqual(["open", "lost ConnectionLost"]);
+  arrive();
+  await turnUntil(() => told.length === 3);
+  expect(told.at(-1)).toBe("open");
+});

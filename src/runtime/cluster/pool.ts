@@ -17,6 +17,12 @@ const WAIT_MS = 10_000;
 /** How long a spare idle connection is kept after a burst. */
 const SPARE_IDLE_MS = 60_000;
 
+/**
+ * The next connection usually stands at once. Where nobody answers it fails only after many seconds, for which nothing
+ * stands: so long it may take until the users are told.
+ */
+const OUTAGE_MS = 1_000;
+
 /** Streams into a pod that is no more are cut when nothing came from it for this long: what is on its way may arrive. */
 const GONE_QUIET_MS = 2_000;
 
@@ -73,6 +79,8 @@ export class Pool {
   #spareTimer: Disposable | undefined;
   #podLife: Disposable | undefined;
   #goneTimer: Disposable | undefined;
+  /** Runs while none stands and one is being opened. */
+  #outage: Disposable | undefined;
 
   constructor(deps: PoolDeps) {
     this.#deps = deps;
@@ -249,6 +257,7 @@ export class Pool {
         ? new SpdyConnection(upgraded.pipe, pod, clock, events)
         : new PerStream({ ...upgraded, pod, clock }, events);
     this.#connections.add(connection);
+    this.#endOutage();
     if (!wasUsable) for (const user of this.#users) user.onOpen();
     this.#serveWaiting();
   }
@@ -273,8 +282,7 @@ export class Pool {
       else waiting.reject(error);
     }
     if (this.#usable || this.#abort.signal.aborted) return;
-    const reason = reasonOf(KfwdError.from(error));
-    for (const user of this.#users) user.onLost(reason);
+    this.#tellLost(reasonOf(KfwdError.from(error)));
   }
 
   async #onStreamEnd(connection: PodConnection): Promise<void> {
@@ -293,8 +301,19 @@ export class Pool {
     this.#connections.delete(connection);
     this.#restWhenEmpty();
     this.#openForWaiting();
-    if (this.#usable || this.#opening > 0) return;
+    if (this.#usable) return;
+    if (this.#opening === 0) this.#tellLost(reason);
+    else this.#outage ??= this.#deps.clock.timer(OUTAGE_MS, () => this.#tellLost(reason));
+  }
+
+  #tellLost(reason: Reason): void {
+    this.#endOutage();
     for (const user of this.#users) user.onLost(reason);
+  }
+
+  #endOutage(): void {
+    this.#outage?.[Symbol.dispose]();
+    this.#outage = undefined;
   }
 
   /** The node ends most streams itself; one that was being opened as the pod ended may be forgotten there for ever. */
@@ -331,6 +350,7 @@ export class Pool {
   #leave(events: PoolEvents): void {
     this.#users.delete(events);
     if (!this.unused) return;
+    this.#endOutage();
     this.#spareTimer?.[Symbol.dispose]();
     if (this.#waiting.size === 0) this.#abort.abort(new KfwdError("UNREACHABLE", "the forward has moved on"));
     this.#closeIdle(0);
