@@ -117,7 +117,12 @@ export function go(errand: Errand): Promise<ClientRecord> {
     socket.on("error", ({ code }: NodeJS.ErrnoException) =>
       settle(code === "ECONNREFUSED" ? "refused" : "reset"),
     );
-    socket.on("end", () => settle("fin"));
+    // Node 20 takes a reset that comes with data for an end; only the peer is gone then, as it is for one who has ended its
+    // side, too: of those what is complete counts as ended. Nobody may have asked for the peer before.
+    socket.on("end", () => {
+      const isOver = errand.halfCloses === true && due.complete;
+      settle(socket.remotePort === undefined && !isOver ? "reset" : "fin");
+    });
     socket.on("drain", () => stuck.refresh());
     hearPieces(socket, seed + 2, (chunk) => {
       stuck.refresh();
