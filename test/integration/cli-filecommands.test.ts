@@ -151,7 +151,7 @@ environments:
     const { status, stderr } = await project.start(["check", "-f", "odd, name.yaml"], { env }).ended;
     expect(status).toBe(2);
     expect(stderr).toContain(
-      '\n::error file=shop/odd%2C name.yaml,line=1,col=33,endColumn=42,title=UnknownKey::unknown key "p,r:o%25t" in forward "a"',
+      '::error file=shop/odd%2C name.yaml,line=1,col=33,endColumn=42,title=UnknownKey::unknown key "p,r:o%25t" in forward "a"',
     );
     expect((await project.run("check", "-f", "broken.yaml")).stderr).not.toContain("::");
   });

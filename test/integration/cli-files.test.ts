@@ -86,7 +86,7 @@ describe.concurrent("a file that cannot be used", () => {
 
   test("10 MB: the limit", async () => {
     expect(await refusalOf("large", "a: b\n".repeat(2_000_000))).toBe(
-      "error: the file is larger than 256 KiB\n  large:1:1\n > 1 | a: b\n     | ^\n",
+      "error: the file is larger than 256 KiB\n  large:1:1\n",
     );
   });
 
