@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdir, readFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Project } from "../rig/project.ts";
@@ -178,6 +178,7 @@ describe("the README", () => {
     expect(files.length).toBeGreaterThan(1);
     for (const file of files) {
       await using project = await Project.create({ file });
+      await includedFiles(project.root);
       // There is no cluster to go on with.
       expect(await project.run("up", "-d")).toMatchObject({
         status: 4,
@@ -185,6 +186,15 @@ describe("the README", () => {
       });
     }
   });
+
+  /** What the examples include: a file of the repository around the project, and one of a package. */
+  async function includedFiles(root: string): Promise<void> {
+    for (const folder of [join(root, "platform"), join(root, "node_modules", "@acme", "ports")]) {
+      await mkdir(folder, { recursive: true });
+      await writeFile(join(folder, "forwards.yaml"), "ranges: { queues: 9000-9009 }\n");
+    }
+    await mkdir(join(root, ".git"));
+  }
 
   /** The fenced blocks of a language, without the fences. */
   async function readmeBlocks(language: string): Promise<readonly string[]> {
