@@ -6,12 +6,17 @@ import { Journal } from "./journal.ts";
 
 let clock: FakeClock;
 let lines: [string, LogFields | undefined][];
+let details: string[];
 let journal: Journal;
 beforeEach(() => {
   clock = new FakeClock();
   lines = [];
+  details = [];
   const line = (event: string, fields?: LogFields): void => void lines.push([event, fields]);
-  journal = new Journal({ clock, log: { debug: () => {}, info: line, warn: line, error: line } }, "db");
+  journal = new Journal(
+    { clock, log: { debug: (event) => void details.push(event), info: line, warn: line, error: line } },
+    "db",
+  );
 });
 
 function status(state: Stage, pod: string | null, message?: string, attempt = 0): ForwardStatus {
@@ -40,6 +45,11 @@ describe("the log of one forward", () => {
       ["ready", "db-0", 1],
     ]);
     expect(lines.at(-1)?.[1]).toMatchObject({ afterMs: 1_800 });
+  });
+
+  test("a connection that was replaced is a detail, with its beginning and its end", () => {
+    for (const state of ["ready", "connecting", "ready"] as const) journal.changed(status(state, "db-0"), 0);
+    expect([lines.map(([event]) => event), details]).toEqual([["ready"], ["connecting", "ready"]]);
   });
 
   test("a night of failing tries is one line", () => {

@@ -35,10 +35,10 @@ export class Journal {
     switch (state) {
       case "ready": {
         const { pod: from = null, untilMs } = this.#well ?? {};
-        if (this.#isNews(`ready ${pod}`)) {
-          const afterMs = untilMs === undefined ? null : Math.round(clock.now() - untilMs);
-          log.info(state, { ...fields, from, afterMs, held });
-        }
+        const afterMs = untilMs === undefined ? null : Math.round(clock.now() - untilMs);
+        const words = { ...fields, from, afterMs, held };
+        if (this.#isNews(`ready ${pod}`)) log.info(state, words);
+        else if (afterMs !== null) log.debug(state, words); // the end of what the log has the beginning of
         this.#well = { pod, untilMs: undefined, lossTold: false };
         return;
       }

@@ -189,9 +189,10 @@ describe("the README", () => {
 
   /** What the examples include: a file of the repository around the project, and one of a package. */
   async function includedFiles(root: string): Promise<void> {
-    for (const folder of [join(root, "platform"), join(root, "node_modules", "@acme", "ports")]) {
+    const folders = { dns: join(root, "platform"), queue: join(root, "node_modules", "@acme", "ports") };
+    for (const [name, folder] of Object.entries(folders)) {
       await mkdir(folder, { recursive: true });
-      await writeFile(join(folder, "forwards.yaml"), "ranges: { queues: 9000-9009 }\n");
+      await writeFile(join(folder, "forwards.yaml"), `forwards: { ${name}: "auto:svc/${name}:80" }\n`);
     }
     await mkdir(join(root, ".git"));
   }
