@@ -1,4 +1,5 @@
 /** How a forward gets to its endpoint: straight through the API server, or from there through a relay pod. */
+import { isRelayed } from "./core/relayed.ts";
 import type { ForwardSpec } from "../schema/spec.ts";
 import { policyOf, type Policy } from "./core/forward.ts";
 import type { Endpoint, Reason, RelayPod } from "./core/status.ts";
@@ -65,15 +66,6 @@ interface RouteDeps {
   readonly clock: Clock;
   readonly cluster: Cluster;
   readonly relays: Relays;
-}
-
-/** Whether a forward needs the relay: UDP and what is outside the cluster cannot be reached without. */
-export function isRelayed({
-  protocol,
-  target,
-  via,
-}: Pick<ForwardSpec, "protocol" | "target" | "via">): boolean {
-  return protocol === "udp" || target.kind === "host" || via === "relay";
 }
 
 /** The route that this forward takes. Nothing is made before the first `connect`. */

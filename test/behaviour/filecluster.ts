@@ -12,16 +12,15 @@ export function describeFileAndCluster(world: () => World): void {
     beforeAll(async () => {
       namespace = await world().newNamespace();
       await world().deploy(namespace, "app");
-      await world().deploy(namespace, "empty");
-      await world().scale(namespace, "empty", 0);
+      await world().deploy(namespace, "empty", { replicas: 0 });
       await world().createService(namespace, "abroad", { externalName: "example.com" });
     });
 
     test("check --cluster names the pod of each forward, and starts nothing", async () => {
-      await using project = await projectOf(world(), namespace, {
-        api: { target: "svc/app", port: "http", local: 8080 },
-        web: { target: "deploy/app", port: 7000, local: 8084 },
-      });
+      const api = { target: "svc/app", port: "http", local: 8080 };
+      const web = { target: "deploy/app", port: 7000, local: 8084 };
+      await using project = await projectOf(world(), namespace, { api, web });
+      await project.write(fileOf(namespace, { api, web })); // no relay image, of which there would be a warning
       const { stdout, stderr } = await project.ok("check", "--cluster", "--color", "never");
       const where = `(${world().context}, ${namespace})`;
       const lines = stdout.trimEnd().split("\n");

@@ -37,11 +37,18 @@ test.each<[string, Partial<ForwardSpec>, string]>([
   ["another remote port", { remotePort: { via: "pod", port: 80 } }, "replace web"],
   ["another context", { context: "prod" }, "replace web"],
   ["another bind address", { bind: ["127.0.0.1"] }, "replace web"],
+  ["another relay", { relay: { image: "node:24" } }, "keep web"],
   ["a description", { description: "the shop" }, "update web"],
   ["required: false", { required: false }, "update web"],
   ["another line of the file", { source: { file: "forwards.yaml", line: 9, column: 3 } }, "update web"],
 ])("%s", (_name, change, wanted) => {
   expect(actions(plan(running([spec("web"), "ready"]), [spec("web", change)], null))).toEqual([wanted]);
+});
+
+test("another relay replaces what goes through it", () => {
+  const before = spec("dns", { protocol: "udp" });
+  const after = spec("dns", { protocol: "udp", relay: { image: "node:24" } });
+  expect(actions(plan(running([before, "ready"]), [after], null))).toEqual(["replace dns"]);
 });
 
 test.each<[Stage, string]>([

@@ -1,5 +1,6 @@
 /** From what runs to what the file wants: the one list of changes for `up`, whether the first or the tenth time. */
 import type { ForwardSpec } from "../../schema/spec.ts";
+import { isRelayed } from "./relayed.ts";
 import type { Stage } from "./status.ts";
 
 /** A forward the supervisor keeps. */
@@ -52,9 +53,10 @@ const WORDS = ["description", "required", "source", "url", "env", "hosts", "labe
 
 /** What a forward does, as text to compare: where it listens, where it leads, and how it behaves on the way. */
 function meaning(spec: ForwardSpec): string {
+  const besides = isRelayed(spec) ? WORDS : [...WORDS, "relay"];
   return canonical(
     Object.entries(spec)
-      .filter(([field]) => !WORDS.some((word) => word === field))
+      .filter(([field]) => !besides.some((one) => one === field))
       .sort(byName),
   );
 }
