@@ -37,11 +37,11 @@ export async function readPlan(
   if (loaded === undefined) return undefined;
   refuseProtected(world, loaded, flags, names);
   refuseUntrusted(world, loaded, flags);
-  const { config, parsed, ownName } = loaded;
+  const { config, read, parsed, ownName } = loaded;
   const explicitName = chosenName(world, flags);
   const { forwards, environment } = parsed.project;
   const project = inEnvironment(explicitName ?? ownName, environment);
-  return { config, forwards, ownName, explicitName, environment, project };
+  return { config, read, forwards, ownName, explicitName, environment, project };
 }
 
 /** @throws KfwdError `PROTECTED_CONTEXT`. */

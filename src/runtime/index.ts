@@ -78,6 +78,7 @@ export interface RuntimeWorld {
 /** Everything `up` needs to make a file true. */
 export interface UpPlan {
   readonly config: ConfigText;
+  readonly read: LoadedConfig["read"];
   readonly forwards: readonly ForwardSpec[];
   readonly ownName: LoadedConfig["ownName"];
   /** `-p` or KFWD_PROJECT. */
@@ -147,7 +148,7 @@ export class Runtime {
 
   /** Makes the file true, by the supervisor that runs or a new one. @throws as {@link openSession}. */
   open(plan: UpPlan, manner: UpManner, signal: AbortSignal): Promise<Session> {
-    const { config, ownName, explicitName, environment, forwards, project } = plan;
+    const { config, read, ownName, explicitName, environment, forwards, project } = plan;
     const path = config.path ?? stdinPath(this.#world.cwd);
     const { runtimeFolder, files } = projectOfFile(this.#surroundings(), {
       path,
@@ -164,7 +165,8 @@ export class Runtime {
     const { cwd, facts, supervisorScript, loadSupervisor } = this.#world;
     const deps = { cwd, facts, supervisorScript, loadSupervisor, lockDeps: this.#lockDeps() };
     const { where, names, onEnding } = manner;
-    const apply = { project, config: request.config, forwards, names };
+    const others = read.filter((one) => one.path !== config.path);
+    const apply = { project, config: { ...request.config, others }, forwards, names };
     return openSession(deps, files, request, { where, apply, onEnding, signal });
   }
 
@@ -177,9 +179,10 @@ export class Runtime {
     return lookAt(this.#surroundings(), project, signal);
   }
 
-  /** Whether the file on disk is another than the one that was applied. */
-  configChanged({ path, sha256 }: StatusReport["config"]): boolean {
-    return path !== null && hashOfFile(path) !== sha256;
+  /** Whether a file on disk is another than the one that was applied. */
+  configChanged({ path, sha256, others = [] }: StatusReport["config"]): boolean {
+    const own = path === null ? [] : [{ path, sha256 }];
+    return [...own, ...others].some((file) => hashOfFile(file.path) !== file.sha256);
   }
 
   /** Whoever asked disposes the client. @throws KfwdError when it does not answer. */

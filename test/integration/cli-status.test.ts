@@ -69,6 +69,18 @@ describe.concurrent("status", () => {
     expect(broken.stdout).toMatch(/^api .* ready /m);
   });
 
+  test("knows of a change in an included file", async () => {
+    await using project = await projectOf(world, namespace, { late });
+    await project.write(fileOf(namespace, { api }), "more.yaml");
+    await project.write(fileOf(namespace, { late }).replace("{", '{ "include": ["more.yaml"],'));
+    const isChanged = async () =>
+      (JSON.parse((await project.ok("status", "--json")).stdout) as { configChanged: boolean }).configChanged;
+    await project.ok("up", "-d", "--wait", "api");
+    expect(await isChanged()).toBe(false);
+    await project.write(fileOf(namespace, { api: { ...api, description: "changed" } }), "more.yaml");
+    expect(await isChanged()).toBe(true);
+  });
+
   test("and the log's commands end with a status that says what runs", async () => {
     await using project = await projectOf(world, namespace, { api, late });
     const rows = [

@@ -182,6 +182,8 @@ export interface StatusReport {
     readonly path: string | null;
     /** SHA-256 of the file's bytes when it was last applied, in hex; empty while forwards of an older text run too. */
     readonly sha256: string;
+    /** What else was read then: included files, further `-f`, the local file, variables. */
+    readonly others?: readonly { readonly path: string; readonly sha256: string }[];
   };
   /** In the order of the file. */
   readonly entries: readonly ForwardStatus[];

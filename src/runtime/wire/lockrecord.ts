@@ -72,7 +72,7 @@ export interface LockRecord extends ProcessIdentity {
   readonly protocol: ProtocolRange;
   /** Display name. */
   readonly project: string;
-  readonly config: StatusReport["config"];
+  readonly config: Pick<StatusReport["config"], "path" | "sha256">;
   /** Absolute path of the control socket; on Windows the name of a pipe. */
   readonly socket: string;
   /** Absolute path of the log. */

@@ -136,7 +136,11 @@ const forwardSpec = agree<ForwardSpec>()(
 );
 
 const config = agree<StatusReport["config"]>()(
-  z.object({ path: z.nullable(z.string()), sha256: z.string() }),
+  z.object({
+    path: z.nullable(z.string()),
+    sha256: z.string(),
+    others: z.exactOptional(z.array(z.object({ path: z.string(), sha256: z.string() }))),
+  }),
 );
 
 export const applyRequest = agree<ApplyRequest>()(
