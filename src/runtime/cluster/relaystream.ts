@@ -64,7 +64,6 @@ export class RelayStream implements PodStream {
     if (this.#stage === "over" || this.#ourEnd !== "open") return;
     this.#ourEnd = "due";
     this.#sendFin();
-    if (this.#theirEnd === "told") this.#finishIfDone();
   }
 
   abort(): void {
@@ -153,6 +152,7 @@ export class RelayStream implements PodStream {
     if (this.#ourEnd !== "due" || this.#waiting.length > 0) return;
     this.#ourEnd = "sent";
     this.#carrier.frame(finFrame(this.id));
+    this.#finishIfDone();
   }
 
   #deliver(part: Buffer): "taken" | "kept" {
