@@ -8,7 +8,7 @@ import {
   type Project,
 } from "../runtime/index.ts";
 import type { Output } from "./output.ts";
-import { chooseNames, chosenFile, chosenName, loadRequest } from "./plan.ts";
+import { chooseNames, chosenProject, loadRequest } from "./plan.ts";
 import { INTERRUPTED, type Interrupt, type SharedFlags, type World } from "./world.ts";
 
 /** How often a log that is followed is looked at. */
@@ -31,12 +31,12 @@ export interface OpenedLog {
 /** Whoever asked disposes the reader. @throws KfwdError `NOT_RUNNING` when there is no log. */
 export async function openLog(world: World, flags: SharedFlags): Promise<OpenedLog> {
   const { runtime } = world;
-  const name = chosenName(world, flags);
-  const project = runtime.find({ file: chosenFile(world, flags), name });
+  const choice = chosenProject(world, flags);
+  const project = runtime.find(choice);
   if (project === undefined)
     throw new KfwdError(
       "NOT_RUNNING",
-      name === undefined ? "nothing is running" : `no project "${name}" is known`,
+      choice.name === undefined ? "nothing is running" : `no project "${choice.name}" is known`,
     );
   const state = await runtime.look(project, new AbortController().signal);
   const reader = runtime.openLog(project, state);

@@ -133,27 +133,22 @@ export function chosenName(world: World, flags: SharedFlags): string | undefined
   return flags.project ?? (world.env["KFWD_PROJECT"] || undefined);
 }
 
-/** The project's own file, which is the first of {@link chosenFiles}; undefined: it is searched for. */
-export function chosenFile(world: World, flags: SharedFlags): string | undefined {
-  return chosenFiles(world, flags)[0];
-}
-
 /** The project that a command is about that needs no file to be right. */
 export function chosenProject(world: World, flags: SharedFlags): ProjectChoice {
   return {
-    file: chosenFile(world, flags),
+    file: chosenFiles(world, flags)[0],
     name: chosenName(world, flags),
     environment: chosenEnvironment(world, flags),
   };
 }
 
 /** `-f` in their order, else KFWD_FILE, which is a list of paths as PATH is. */
-export function chosenFiles(world: World, flags: SharedFlags): readonly string[] {
+function chosenFiles(world: World, flags: SharedFlags): readonly string[] {
   return flags.file ?? listOf(world.env["KFWD_FILE"], delimiter);
 }
 
 /** `-e`, else KFWD_ENV. */
-export function chosenEnvironment(world: World, flags: SharedFlags): string | undefined {
+function chosenEnvironment(world: World, flags: SharedFlags): string | undefined {
   return flags.env ?? (world.env["KFWD_ENV"] || undefined);
 }
 

@@ -32,12 +32,21 @@ describe.concurrent("environments and guards", () => {
     expect((await project.run("up", "--wait")).status).toBe(0);
     expect((await project.run("up", "--wait", "-e", "staging")).status).toBe(0);
     expect([await ask(local), await ask(moved)]).toEqual(["ping\n", "ping\n"]);
-    const names = async (...args: string[]): Promise<string> => {
+    const report = async (...args: string[]) => {
       const { stdout } = await project.run("status", "--json", ...args);
-      return (JSON.parse(stdout) as { project: string }).project;
+      return JSON.parse(stdout) as { project: string; supervisor: { pid: number } };
     };
+    const names = async (...args: string[]): Promise<string> => (await report(...args)).project;
+    const pid = async (...args: string[]): Promise<string> => String((await report(...args)).supervisor.pid);
     expect([await names(), await names("-e", "staging")]).toEqual(["shop@dev", "shop@staging"]);
     expect(await names("-p", "shop@staging")).toBe("shop@staging");
+    const logged = async (...args: string[]): Promise<string[]> => {
+      const { stdout } = await project.run("logs", "--json", ...args);
+      const pids = /"event":"started","pid":(\d+)/g;
+      return [...stdout.matchAll(pids)].map(([, pid = ""]) => pid);
+    };
+    const [ofDev, ofStaging] = [await logged(), await logged("-e", "staging")];
+    expect([ofDev, ofStaging]).toEqual([[await pid()], [await pid("-e", "staging")]]);
     expect((await project.run("status", "-p", "shop")).stderr).toContain(
       'several projects are called "shop"',
     );
