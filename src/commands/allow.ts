@@ -1,4 +1,5 @@
 /** `kfwd allow`: trusts the files of a project as they are now. */
+import { visible } from "../printable.ts";
 import { Output } from "./output.ts";
 import { demandLines, loadRequest, readFiles } from "./plan.ts";
 import type { ClusterFlags, World } from "./world.ts";
@@ -12,8 +13,10 @@ export async function allow(world: World, flags: ClusterFlags): Promise<number> 
   world.runtime.allow(question);
   const { length } = question.files;
   const others = length > 1 ? ` and ${length - 1} more file${length > 2 ? "s" : ""}` : "";
-  out.note(`allowed ${loaded.config.shownAs}${others}, until ${length > 1 ? "one of them" : "it"} changes`);
-  for (const line of demandLines(question)) out.note(line);
+  out.note(
+    `allowed ${visible(loaded.config.shownAs)}${others}, until ${length > 1 ? "one of them" : "it"} changes`,
+  );
+  for (const line of demandLines(question)) out.note(visible(line));
   if (flags.json) {
     out.json({
       schema: "kfwd.allow/1",

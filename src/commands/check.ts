@@ -1,5 +1,6 @@
 /** `kfwd check`: what is wrong or unwise in the files; with `--cluster` also what the clusters say to them. */
 import { KfwdError } from "../errors.ts";
+import { visible } from "../printable.ts";
 import type { LoadedConfig } from "../runtime/index.ts";
 import type { Diagnostic } from "../schema/diagnostic.ts";
 import type { ParseResult } from "../schema/parse.ts";
@@ -76,7 +77,7 @@ async function checkOne(
     tellFindings(world, found, parsed, out);
     if (found.length > 0) out.note("");
     const where = environment === undefined ? "" : ` (environment ${environment})`;
-    out.note(`${config.shownAs}${where}: ${summaryOf(parsed)}`);
+    out.note(`${visible(config.shownAs)}${where}: ${summaryOf(parsed)}`);
   }
   const answers = flags.cluster && !isBad ? await askClusters(world, forwards) : undefined;
   if (!flags.json) {

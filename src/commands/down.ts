@@ -1,5 +1,6 @@
 /** `kfwd down`: ends a project's forwards, or some of them, from any shell. */
 import { KfwdError } from "../errors.ts";
+import { visible } from "../printable.ts";
 import type { LockRecord, LockState, Project } from "../runtime/index.ts";
 import { parseDuration } from "./duration.ts";
 import { Output } from "./output.ts";
@@ -114,13 +115,12 @@ async function removeRelays({ world, out, signal }: Surroundings, { relays }: Lo
   for (const relay of relays) {
     try {
       if (await janitor.removeRelay(relay, signal))
-        out.note(`removed relay pod ${relay.namespace}/${relay.pod}`);
+        out.note(visible(`removed relay pod ${relay.namespace}/${relay.pod}`));
     } catch (thrown) {
       signal.throwIfAborted();
       const { message } = KfwdError.from(thrown);
-      out.note(
-        `relay pod ${relay.namespace}/${relay.pod} ends by itself; it could not be removed: ${message}`,
-      );
+      const words = `relay pod ${relay.namespace}/${relay.pod} ends by itself; it could not be removed: ${message}`;
+      out.note(visible(words));
     }
   }
 }

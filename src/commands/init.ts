@@ -3,7 +3,7 @@ import { existsSync, readFileSync, appendFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { fileTrouble } from "../errno.ts";
 import { KfwdError } from "../errors.ts";
-import { quoted } from "../printable.ts";
+import { quoted, visible } from "../printable.ts";
 import type { SeenService } from "../runtime/index.ts";
 import { readCompact } from "../schema/compact.ts";
 import { PROJECT_NAME, PROJECT_NAME_RULE } from "../schema/fields.ts";
@@ -112,7 +112,7 @@ async function fromCluster(world: World, flags: InitFlags, out: Output): Promise
         },
       );
     }
-    for (const line of report) out.note(line);
+    for (const line of report) out.note(visible(line));
     return text;
   } finally {
     await survey[Symbol.asyncDispose]();

@@ -121,6 +121,19 @@ describe.concurrent("without a cluster", () => {
     });
   });
 
+  test("the name of a file cannot steer the terminal", async () => {
+    const name = "\u001b[2Jforwards.yaml";
+    await project.write('forwards: { api: "8080:svc/api:80" }\n', name);
+    const run = (command: string) => {
+      const env = { XDG_DATA_HOME: `${project.root}/data` };
+      return project.start([command, "-f", name], { env }).ended;
+    };
+    expect((await run("check")).stderr).toContain(String.raw`\u001b[2Jforwards.yaml: 1 forward`);
+    expect((await run("allow")).stderr).toContain(
+      String.raw`allowed \u001b[2Jforwards.yaml, until it changes`,
+    );
+  });
+
   test("check --all looks at every environment, and says of each once what is wrong in it", async () => {
     const text = `forwards: { api: "8080:svc/api:http" }
 defaultEnvironment: dev
