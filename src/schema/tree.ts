@@ -149,12 +149,6 @@ function unitAt(written: string, at: number, style: TreeScalar["style"]) {
   return { writtenChars, valueChars: writtenChars === 10 && isPair ? 2 : 1 };
 }
 
-/** The entry of a map that is there and holds something. */
-export function entryAt(map: TreeMap, key: string): TreeEntry | undefined {
-  const entry = map.entries.get(key);
-  return entry === undefined || isNothing(entry.value) ? undefined : entry;
-}
-
 /** The map under a key; undefined when there is none or it is something else. */
 export function mapAt(map: TreeMap, key: string): TreeMap | undefined {
   const value = map.entries.get(key)?.value;

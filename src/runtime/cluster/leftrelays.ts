@@ -3,10 +3,10 @@ import type { Place } from "../deps.ts";
 import { reasonOf } from "./failures.ts";
 import type { KubeApi } from "./kubeapi.ts";
 import { PROJECT_ANNOTATION, PROJECT_ID_LABEL, USER_LABEL } from "./relaymanifest.ts";
-import type { RelayRecord } from "./relays.ts";
+import type { LockedRelay } from "../wire/lockrecord.ts";
 
 /** A relay pod in a cluster. */
-export interface FoundRelay extends RelayRecord {
+export interface FoundRelay extends LockedRelay {
   readonly project: string;
   readonly projectId: string;
   /** RFC 3339. */
@@ -39,7 +39,7 @@ export async function findRelays(
 /** Whether it was there. @throws KfwdError, or the signal's reason. */
 export async function removeRelay(
   api: KubeApi,
-  { kubeconfig, context, namespace, pod, uid }: RelayRecord,
+  { kubeconfig, context, namespace, pod, uid }: LockedRelay,
   signal: AbortSignal,
 ): Promise<boolean> {
   const place = { kubeconfig: kubeconfig ?? undefined, context, namespace };

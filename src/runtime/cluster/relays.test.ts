@@ -12,7 +12,8 @@ import type { Reason } from "../core/status.ts";
 import type { Flow, Log, Place, Relay, RelayPod, StreamEnd } from "../deps.ts";
 import { KubeApi } from "./kubeapi.ts";
 import { KubeCluster } from "./cluster.ts";
-import { KubeRelays, type RelayRecord } from "./relays.ts";
+import type { LockedRelay } from "../wire/lockrecord.ts";
+import { KubeRelays } from "./relays.ts";
 
 const log: Log = { debug() {}, info() {}, warn() {}, error() {} };
 const program = relayProgram();
@@ -23,7 +24,7 @@ let folder: string;
 let api: KubeApi;
 let cluster: KubeCluster;
 let relays: KubeRelays;
-let records: readonly RelayRecord[];
+let records: readonly LockedRelay[];
 let place: Place;
 
 beforeEach(async () => {

@@ -3,20 +3,14 @@ import { randomBytes } from "node:crypto";
 import type { Clock, Cluster, Log, Place, Random, Relay, RelayEvents, Relays } from "../deps.ts";
 import { reasonOf } from "./failures.ts";
 import type { KubeApi } from "./kubeapi.ts";
+import { removeRelay } from "./leftrelays.ts";
 import { RelayHub } from "./relayhub.ts";
 import { RelayKey } from "./relaykey.ts";
 import { RelayLink } from "./relaylink.ts";
 import { RELAY_PORT, relayManifest, type RelayOwner, type RelayWishes } from "./relaymanifest.ts";
+import type { LockedRelay } from "../wire/lockrecord.ts";
 
-/** A relay pod as the lock names it, so that whoever comes after a crash can delete that one and no other. */
-export interface RelayRecord {
-  readonly kubeconfig: string | null;
-  readonly context: string;
-  readonly namespace: string;
-  readonly pod: string;
-  readonly uid: string;
-}
-
+/** What a {@link KubeRelays} needs of the world. */
 export interface KubeRelaysDeps {
   readonly clock: Clock;
   readonly random: Random;
@@ -36,9 +30,9 @@ export class KubeRelays implements Relays {
   readonly #deps: KubeRelaysDeps;
   readonly #run = randomBytes(8).toString("hex");
   readonly #hubs = new Map<string, RelayHub>();
-  readonly #records = new Map<RelayHub, readonly RelayRecord[]>();
-  #leftovers: readonly RelayRecord[] = [];
-  #write: (records: readonly RelayRecord[]) => void = () => {};
+  readonly #records = new Map<RelayHub, readonly LockedRelay[]>();
+  #leftovers: readonly LockedRelay[] = [];
+  #write: (records: readonly LockedRelay[]) => void = () => {};
   readonly #closing = new Set<PromiseLike<void>>();
 
   constructor(deps: KubeRelaysDeps) {
@@ -70,7 +64,7 @@ export class KubeRelays implements Relays {
   }
 
   /** Calls `write` with all there are, after each change. */
-  keepRecords(write: (records: readonly RelayRecord[]) => void): void {
+  keepRecords(write: (records: readonly LockedRelay[]) => void): void {
     this.#write = write;
     this.#tellRecords();
   }
@@ -79,7 +73,7 @@ export class KubeRelays implements Relays {
    * Deletes what a supervisor that died has left; those that cannot be deleted end by themselves. They are among the
    * records from the call on, until they were dealt with.
    */
-  async sweep(leftovers: readonly RelayRecord[]): Promise<void> {
+  async sweep(leftovers: readonly LockedRelay[]): Promise<void> {
     this.#leftovers = leftovers;
     for (const one of leftovers) {
       await this.#remove(one);
@@ -94,13 +88,13 @@ export class KubeRelays implements Relays {
     await Promise.all([...hubs.map((hub) => hub[Symbol.asyncDispose]()), ...this.#closing]);
   }
 
-  async #remove({ kubeconfig, context, namespace, pod, uid }: RelayRecord): Promise<void> {
+  async #remove(leftover: LockedRelay): Promise<void> {
     const { api, clock, log } = this.#deps;
+    const { context, namespace, pod } = leftover;
     const late = new AbortController();
     const timer = clock.timer(SWEEP_MS, () => late.abort(new Error("no answer in time")));
     try {
-      const place = { kubeconfig: kubeconfig ?? undefined, context, namespace };
-      const there = await api.pods(place).remove({ name: pod, uid }, late.signal);
+      const there = await removeRelay(api, leftover, late.signal);
       log.info("relay.leftover", { context, namespace, pod, was: there ? "there" : "gone" });
     } catch (error) {
       log.warn("relay.leftover", { context, namespace, pod, reason: reasonOf(error).message });
