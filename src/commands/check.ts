@@ -9,6 +9,7 @@ import { examineAll, examinedRecord, exitOf } from "./clustercheck.ts";
 import { Output } from "./output.ts";
 import { findingRecord, loadRequest, tellFindings } from "./plan.ts";
 import { clusterLines } from "./render/clusterview.ts";
+import { countText } from "./render/forward.ts";
 import { INTERRUPTED, type ClusterFlags, type Interrupt, type World } from "./world.ts";
 
 export interface CheckFlags extends ClusterFlags {
@@ -122,12 +123,8 @@ function isWarning({ severity }: Diagnostic): boolean {
 
 /** `3 forwards, 1 warning` */
 function summaryOf(parsed: ParseResult): string {
-  if (parsed.kind === "invalid") return count(parsed.diagnostics.length + parsed.more, "error");
-  const forwards = count(parsed.project.forwards.length, "forward");
+  if (parsed.kind === "invalid") return countText(parsed.diagnostics.length + parsed.more, "error");
+  const forwards = countText(parsed.project.forwards.length, "forward");
   const warnings = parsed.warnings.length + parsed.more;
-  return `${forwards}, ${warnings === 0 ? "nothing wrong" : count(warnings, "warning")}`;
-}
-
-function count(number: number, what: string): string {
-  return `${number} ${what}${number === 1 ? "" : "s"}`;
+  return `${forwards}, ${warnings === 0 ? "nothing wrong" : countText(warnings, "warning")}`;
 }

@@ -1,7 +1,8 @@
 /** What runs beside what the file declares now. */
-import type { StatusReport } from "../runtime/index.ts";
+import { targetText, type StatusReport } from "../runtime/index.ts";
 import type { ForwardSpec } from "../schema/spec.ts";
 import { loadRequest } from "./plan.ts";
+import { localText } from "./render/forward.ts";
 import type { NotStarted } from "./render/statustable.ts";
 import type { FileFlags, World } from "./world.ts";
 
@@ -41,12 +42,7 @@ export async function compareWithFile(
   }
 }
 
-function idle({ name, bind, local, protocol, target, remotePort }: ForwardSpec): NotStarted {
-  const host = bind[0] ?? "localhost";
-  const to = target.kind === "selector" ? `pods ${target.selector}` : `${target.kind}/${target.name}`;
-  return {
-    name,
-    local: `${host.includes(":") ? `[${host}]` : host}:${local === "auto" ? "?" : local}${protocol === "udp" ? "/udp" : ""}`,
-    target: remotePort === undefined ? to : `${to}:${remotePort.port}`,
-  };
+function idle({ name, bind, local, protocol, ...spec }: ForwardSpec): NotStarted {
+  const localPort = local === "auto" ? null : local;
+  return { name, local: localText({ bind, localPort, protocol }), target: targetText(spec) };
 }

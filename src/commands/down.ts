@@ -5,7 +5,7 @@ import type { LockRecord, LockState, Project } from "../runtime/index.ts";
 import { parseDuration } from "./duration.ts";
 import { Output } from "./output.ts";
 import { chooseNames, chosenName, chosenProject } from "./plan.ts";
-import { durationText, stoppedText } from "./render/forward.ts";
+import { countText, durationText, stoppedText } from "./render/forward.ts";
 import { showStop } from "./render/stopview.ts";
 import { INTERRUPTED, type Interrupt, type SharedFlags, type World } from "./world.ts";
 
@@ -148,8 +148,7 @@ function titleOf(around: Surroundings, state: LockState): string {
 }
 
 function drainTitle({ drainMs }: Surroundings, forwards: number): string {
-  const what = forwards === 1 ? "1 forward" : `${forwards} forwards`;
-  return `stopping ${what}: open connections may go on for ${durationText(drainMs)}`;
+  return `stopping ${countText(forwards, "forward")}: open connections may go on for ${durationText(drainMs)}`;
 }
 
 function done({ out, flags }: Surroundings, stopped: readonly string[], text: string): number {

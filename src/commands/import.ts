@@ -6,6 +6,7 @@ import { suggestFrom } from "../suggest.ts";
 import { complaintsOf } from "./complaints.ts";
 import { readNamed, writeNew } from "./newfile.ts";
 import { Output } from "./output.ts";
+import { countText } from "./render/forward.ts";
 import type { SharedFlags, World } from "./world.ts";
 
 export interface ImportFlags extends SharedFlags {
@@ -47,6 +48,6 @@ export async function importFile(world: World, source: string, flags: ImportFlag
   else writeNew(world, flags.output, yaml);
   for (const line of report) out.note(visible(line));
   const where = flags.output === undefined ? "" : `, written to ${visible(flags.output)}`;
-  out.note(`${forwards} ${forwards === 1 ? "forward" : "forwards"} from ${format}${where}`);
+  out.note(`${countText(forwards, "forward")} from ${format}${where}`);
   return 0;
 }

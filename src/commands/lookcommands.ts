@@ -4,7 +4,8 @@ import { LOG_LEVELS, STAGES } from "../runtime/index.ts";
 import type { EventsFlags } from "./events.ts";
 import type { CommandKit } from "./filecommands.ts";
 import type { LogsFlags } from "./logs.ts";
-import { status as runStatus, type StatusFlags } from "./status.ts";
+import type { StatusFlags } from "./snapshot.ts";
+import { status as runStatus } from "./status.ts";
 
 export function addLookCommands(kit: CommandKit): void {
   addLogs(kit);

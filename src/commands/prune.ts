@@ -5,7 +5,7 @@ import type { DeadLock, LeftRelay, Leftovers, RelayPlace } from "../runtime/inde
 import { deathText } from "../runtime/index.ts";
 import { Output } from "./output.ts";
 import { loadRequest } from "./plan.ts";
-import { durationText } from "./render/forward.ts";
+import { countText, durationText } from "./render/forward.ts";
 import { INTERRUPTED, type ClusterFlags, type Interrupt, type World } from "./world.ts";
 
 export interface PruneFlags extends ClusterFlags {
@@ -114,9 +114,5 @@ function tell(
     return;
   }
   for (const failure of failed) out.note(`cannot remove ${visible(failure)}`);
-  out.note(`removed ${count(relays.length, "relay pod")} and ${count(locks.length, "lock")}`);
-}
-
-function count(number: number, what: string): string {
-  return `${number} ${what}${number === 1 ? "" : "s"}`;
+  out.note(`removed ${countText(relays.length, "relay pod")} and ${countText(locks.length, "lock")}`);
 }

@@ -1,28 +1,16 @@
 /** `kfwd status`: how the forwards are, from any shell. */
 import { KfwdError } from "../errors.ts";
-import { visible } from "../printable.ts";
 import {
   readinessOf,
   supervisorDied,
-  type ForwardStatus,
   type LockRecord,
   type LockState,
-  type Note,
   type Project,
-  type StatusReport,
 } from "../runtime/index.ts";
-import { compareWithFile, type FileComparison } from "./declared.ts";
 import { Output } from "./output.ts";
-import { chooseNames, chosenName, chosenProject } from "./plan.ts";
-import { statusTable } from "./render/statustable.ts";
-import type { FileFlags, World } from "./world.ts";
-
-export interface StatusFlags extends FileFlags {
-  readonly output?: "wide" | "json";
-  readonly status?: readonly string[];
-  readonly names?: boolean;
-  readonly watch?: boolean;
-}
+import { chosenName, chosenProject } from "./plan.ts";
+import { chooseStates, notesOf, tableOf, takeSnapshot, type Snapshot, type StatusFlags } from "./snapshot.ts";
+import type { World } from "./world.ts";
 
 /** 0 all required forwards are ready, 1 one is not or one that was named has not been started, 3 nothing runs; 130 or 143 when a signal ends `--watch`. */
 export async function status(world: World, wanted: readonly string[], given: StatusFlags): Promise<number> {
@@ -48,37 +36,6 @@ export async function status(world: World, wanted: readonly string[], given: Sta
   }
 }
 
-/** A status as it is shown: what is asked for, beside what the file says now. */
-export interface Snapshot {
-  readonly report: StatusReport;
-  /** Those that were named; `--status` has not chosen among them yet. */
-  readonly entries: readonly ForwardStatus[];
-  readonly file: FileComparison;
-}
-
-/** @throws KfwdError `UNKNOWN_FORWARD`. */
-export async function takeSnapshot(
-  world: World,
-  flags: StatusFlags,
-  report: StatusReport,
-  wanted: readonly string[],
-): Promise<Snapshot> {
-  const file = await compareWithFile(world, flags, report);
-  const running = report.entries.map(({ name }) => name);
-  const idle = file.notStarted.map(({ name }) => name);
-  const names = chooseNames(wanted, [...running, ...idle]);
-  const entries = report.entries.filter(({ name }) => names.includes(name));
-  return {
-    report,
-    entries,
-    file: {
-      ...file,
-      notStarted: file.notStarted.filter(({ name }) => names.includes(name)),
-      undeclared: file.undeclared.filter((name) => names.includes(name)),
-    },
-  };
-}
-
 function show(world: World, out: Output, flags: StatusFlags, { report, entries, file }: Snapshot): void {
   const chosen = chooseStates(entries, flags);
   if (flags.json) {
@@ -91,38 +48,6 @@ function show(world: World, out: Output, flags: StatusFlags, { report, entries, 
     out.data(tableOf(world, out, flags, { report, entries, file }));
     for (const note of notesOf({ report, entries, file })) out.note(note);
   }
-}
-
-/** The table of what `--status` asks for. */
-export function tableOf(world: World, out: Output, flags: StatusFlags, { entries, file }: Snapshot): string {
-  const look = {
-    width: out.dataWidth,
-    paint: out.dataPaint,
-    nowMs: world.clock.wall(),
-    wide: flags.output === "wide",
-  };
-  return statusTable(chooseStates(entries, flags), look, flags.status ? [] : file.notStarted);
-}
-
-/** What is to be said besides the table. */
-export function notesOf({ report, file }: Snapshot): readonly string[] {
-  const path = visible(report.config.path ?? "");
-  const { undeclared } = file;
-  return [
-    ...(report.notes ?? []).map((note) => visible(noteText(note))),
-    ...(file.configChanged ? [`${path} has changed since; \`kfwd up\` makes it so`] : []),
-    ...(undeclared.length === 0
-      ? []
-      : [`not in the file any more, \`kfwd up\` stops it: ${visible(undeclared.join(", "))}`]),
-  ];
-}
-
-function chooseStates(entries: readonly ForwardStatus[], { status }: StatusFlags): readonly ForwardStatus[] {
-  return status === undefined ? entries : entries.filter(({ state }) => status.includes(state));
-}
-
-function noteText({ message, hint }: Note): string {
-  return hint === undefined ? message : `${message} (hint: ${hint})`;
 }
 
 /** The record of a supervisor that answers. @throws KfwdError of exit status 3 or 5 for any other state. */

@@ -5,7 +5,7 @@ import type { Output } from "./output.ts";
 import { canDraw } from "./render/drawing.ts";
 import { frameOver } from "./render/frame.ts";
 import { plainLine } from "./render/progressline.ts";
-import { notesOf, tableOf, takeSnapshot, type StatusFlags } from "./status.ts";
+import { notesOf, tableOf, takeSnapshot, type StatusFlags } from "./snapshot.ts";
 import { INTERRUPTED, type Interrupt, type World } from "./world.ts";
 
 /** What has no event of its own, connections and bytes, is as old as this at most. */

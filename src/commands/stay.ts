@@ -2,7 +2,7 @@
 import { readinessOf, type Board, type Session, type SessionEnd } from "../runtime/index.ts";
 import type { Output } from "./output.ts";
 import type { Chosen } from "./plan.ts";
-import { stoppedText } from "./render/forward.ts";
+import { countText, stoppedText } from "./render/forward.ts";
 import type { Reporter } from "./reporter.ts";
 import type { Interrupt, World } from "./world.ts";
 
@@ -62,7 +62,7 @@ async function end(out: Output, session: Session, started: Started): Promise<num
   const { drainMs, exit, interrupts } = started;
   const report = await session.control.status();
   const open = report.entries.reduce((sum, { traffic }) => sum + traffic.connections, 0);
-  out.note(open === 0 ? "stopping" : `draining ${open} connections, Ctrl-C again to force`);
+  out.note(open === 0 ? "stopping" : `draining ${countText(open, "connection")}, Ctrl-C again to force`);
   const how = await Promise.race([session.control.stop({ names: null, drainMs }), interrupts.next()]);
   if (typeof how === "string") {
     await session.control.stop({ names: null, drainMs: 0 });

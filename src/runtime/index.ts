@@ -40,6 +40,7 @@ import type { SurveyProgram, Surveyor } from "./surveyor.ts";
 import type { LockedRelay, LockRecord } from "./wire/lockrecord.ts";
 
 export { Board } from "./board.ts";
+export { targetText } from "./core/describe.ts";
 export { readinessOf, type Readiness } from "./core/readiness.ts";
 export { STAGES } from "./core/status.ts";
 export type { ControlClient } from "./daemon/controlclient.ts";

@@ -209,7 +209,7 @@ export function describeLife(world: () => World): void {
         await expectEcho(socket);
         const ended = closing(socket);
         up.kill("SIGINT");
-        await up.says(/draining 1 connections/);
+        await up.says(/draining 1 connection,/);
         await expectEcho(socket);
         expect((await exchange(port)).end).toBe("refused");
         // Two signals within 50 ms count as one, so it is told until it has heard.
@@ -226,7 +226,7 @@ export function describeLife(world: () => World): void {
         const socket = await dial(await project.port("echo"));
         await expectEcho(socket);
         up.kill("SIGTERM");
-        await up.says(/draining 1 connections/);
+        await up.says(/draining 1 connection,/);
         socket.destroy();
         expect(await within(up.ended)).toMatchObject({ status: 0 });
       });

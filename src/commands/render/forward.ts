@@ -4,7 +4,7 @@ import type { ForwardStatus, Reason } from "../../runtime/index.ts";
 import type { Paint } from "./colour.ts";
 
 /** `localhost:8080`, `0.0.0.0:8080`, `localhost:53/udp`; `localhost:?` while `auto` has no port yet. */
-export function localText(forward: ForwardStatus): string {
+export function localText(forward: Pick<ForwardStatus, "bind" | "localPort" | "protocol">): string {
   const address = forward.bind[0] ?? "localhost";
   const host = address.includes(":") ? `[${address}]` : address;
   const others = forward.bind.length > 1 ? `+${forward.bind.length - 1}` : "";
@@ -79,7 +79,7 @@ export function lostText({ datagrams }: ForwardStatus): string {
     ([why, words]) => `${dropped[why]} ${words}`,
   );
   const total = DROP_WORDS.reduce((sum, [why]) => sum + dropped[why], 0);
-  return total === 0 ? "" : `${total} ${total === 1 ? "datagram" : "datagrams"} lost: ${parts.join(", ")}`;
+  return total === 0 ? "" : `${countText(total, "datagram")} lost: ${parts.join(", ")}`;
 }
 
 /** How many ends must have come late before a relay is worth a word. */
@@ -94,9 +94,14 @@ export function gainText({ traffic, relay }: ForwardStatus): string {
   );
 }
 
+/** `1 forward`, `2 forwards`. */
+export function countText(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? "" : "s"}`;
+}
+
 /** `2 forwards stopped`. */
 export function stoppedText(count: number): string {
-  return count === 1 ? "1 forward stopped" : `${count} forwards stopped`;
+  return `${countText(count, "forward")} stopped`;
 }
 
 /** `0.4s`, `35s`, `12m`, `3h`, `2d`. */

@@ -2,7 +2,7 @@
 import { visible } from "../../printable.ts";
 import type { LogLine } from "../../runtime/index.ts";
 import type { Paint } from "./colour.ts";
-import { durationText } from "./forward.ts";
+import { countText, durationText } from "./forward.ts";
 
 /** How lines are to look. */
 export interface LogLook {
@@ -76,8 +76,7 @@ function readyWords(line: LogLine): string {
   const [from, afterMs, held] = [text(line, "from"), number(line, "afterMs"), number(line, "held")];
   if (from === "") return `ready on ${on}`;
   const after = afterMs === undefined ? "" : ` after ${durationText(afterMs)}`;
-  const waited =
-    held === undefined || held === 0 ? "" : `; held ${held} ${held === 1 ? "connection" : "connections"}`;
+  const waited = held === undefined || held === 0 ? "" : `; held ${countText(held, "connection")}`;
   return `ready again on ${on}${after}${waited}`;
 }
 

@@ -69,7 +69,7 @@ export function statusTable(
       paintStatus: (text: string) => paintState(forward, text, look.paint),
     })),
     ...notStarted.map(({ name, local, target }) => ({
-      cells: [name, visible(local), visible(target), "not started", "-", "-"],
+      cells: [name, local, visible(target), "not started", "-", "-"],
       paintStatus: look.paint.dim,
     })),
   ];
