@@ -223,6 +223,25 @@ describe("after 23 hours", () => {
   });
 });
 
+test("a tunnel that is lost and made again many times leaves one timer", async () => {
+  await join();
+  link(1).comesUp();
+  for (let i = 0; i < 100; i++) link(1).events.onOpen();
+  expect(clock.due).toEqual([23 * HOUR_MS]);
+});
+
+test("a new pod is not replaced because the one before it was to be", async () => {
+  await join();
+  link(1).comesUp();
+  await clock.advance(23 * HOUR_MS);
+  link(2).events.onLost(reasonOf("QuotaExceeded"), "over");
+  link(1).goes();
+  await clock.advance(1_000);
+  link(3).comesUp();
+  await clock.advance(HOUR_MS);
+  expect(links).toHaveLength(3);
+});
+
 test("the last to leave ends all pods, the one that is being retired too", async () => {
   const { relay } = await join();
   link(1).comesUp();

@@ -42,6 +42,8 @@ export class RelayHub implements AsyncDisposable {
   #trouble: Reason | undefined;
   #attempt = 0;
   readonly #timers = new Set<Disposable>();
+  /** When the next pod is due. */
+  #renewal: Disposable | undefined;
   #stage: "live" | "disposed" = "live";
 
   constructor(deps: RelayHubDeps) {
@@ -87,6 +89,7 @@ export class RelayHub implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stage = "disposed";
     for (const timer of this.#timers) timer[Symbol.dispose]();
+    this.#renewal?.[Symbol.dispose]();
     for (const link of [this.#current, this.#next, ...this.#retiring]) if (link) this.#drop(link);
     this.#current = undefined;
     this.#next = undefined;
@@ -119,7 +122,7 @@ export class RelayHub implements AsyncDisposable {
       onState: (pod) => this.#show(pod),
       onOpen: () => {
         this.#trouble = undefined;
-        this.#renewLater(link);
+        this.#renewAfter(RENEW_MS - link.servedMs);
         for (const user of this.#users) user.onOpen();
       },
       onLost: (reason, how) => {
@@ -151,6 +154,7 @@ export class RelayHub implements AsyncDisposable {
   #onGone(link: Link, reason: Reason): void {
     if (this.#current !== link) return;
     this.#current = undefined;
+    this.#renewal?.[Symbol.dispose]();
     this.#attempt = link.servedMs >= SERVED_MS ? 1 : this.#attempt + 1;
     this.#tellLost(reason);
     this.#after(backoffMs(this.#attempt, this.#deps.random()), () => {
@@ -168,10 +172,9 @@ export class RelayHub implements AsyncDisposable {
     for (const user of this.#users) user.onPod(pod);
   }
 
-  #renewLater(link: Link): void {
-    this.#after(RENEW_MS - link.servedMs, () => {
-      if (this.#current === link && this.#next === undefined) this.#renew();
-    });
+  #renewAfter(ms: number): void {
+    this.#renewal?.[Symbol.dispose]();
+    this.#renewal = this.#deps.clock.timer(ms, () => this.#next ?? this.#renew());
   }
 
   /** The next pod takes over when it is open; if it does not come up, the old one serves on and it is tried again. */
@@ -181,7 +184,7 @@ export class RelayHub implements AsyncDisposable {
       if (this.#next !== link) return;
       this.#next = undefined;
       this.#drop(link);
-      this.#after(OVERLAP_MS / 3, () => this.#next ?? this.#renew());
+      if (this.#current) this.#renewAfter(OVERLAP_MS / 3);
     };
     const link: Link = this.#link({
       onState: (pod) => {
@@ -205,7 +208,7 @@ export class RelayHub implements AsyncDisposable {
     const old = this.#current;
     this.#current = link;
     this.#next = undefined;
-    this.#renewLater(link);
+    this.#renewAfter(RENEW_MS - link.servedMs);
     if (state) this.#show(state);
     if (old === undefined) return;
     this.#retiring.add(old);
