@@ -2,10 +2,9 @@
  * Composition root of the supervisor: joins the real clock, cluster, sockets, lock and log. `kfwd up` runs it in its
  * own process; `kfwd up -d` starts this file as a process that outlives the shell.
  */
-import { networkInterfaces } from "node:os";
-import { setFlagsFromString } from "node:v8";
 import { createHash } from "node:crypto";
-import { hostname } from "node:os";
+import { hostname, networkInterfaces } from "node:os";
+import { setFlagsFromString } from "node:v8";
 import * as z from "zod/mini";
 import { KfwdError } from "./errors.ts";
 import { KubeCluster } from "./runtime/cluster/cluster.ts";
@@ -26,6 +25,7 @@ import { reportToParent } from "./runtime/daemon/startreport.ts";
 import { homeFolder } from "./runtime/daemon/whereabouts.ts";
 import { keepRecord } from "./runtime/keeprecord.ts";
 import { localNet } from "./runtime/net/listener.ts";
+import { SILENT_LOG } from "./runtime/silentlog.ts";
 import type { RelayTools, Supervised, SuperviseOutcome, SuperviseRequest } from "./runtime/supervised.ts";
 import { Supervisor } from "./runtime/supervisor.ts";
 import { localUdp } from "./runtime/net/udplistener.ts";
@@ -182,8 +182,7 @@ async function keep({ supervisor, cluster, relays, log }: Parts, ownership: Owne
 /** Looks for relay pods that no supervisor keeps, and deletes them. */
 export function relayTools(): RelayTools {
   const home = homeFolder();
-  const log: Log = { debug() {}, info() {}, warn() {}, error() {} }; // there is nobody to read one
-  const world = { clock: realClock, random: Math.random, log };
+  const world = { clock: realClock, random: Math.random, log: SILENT_LOG };
   const terminal = ownTerminal();
   const api = new KubeApi({ ...world, env: process.env, home, version: VERSION, terminal });
   return {

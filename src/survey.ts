@@ -3,15 +3,13 @@ import { KubeApi } from "./runtime/cluster/kubeapi.ts";
 import { ClusterSurvey } from "./runtime/cluster/survey.ts";
 import { realClock } from "./runtime/clock.ts";
 import { homeFolder } from "./runtime/daemon/whereabouts.ts";
-import type { Log } from "./runtime/deps.ts";
+import { SILENT_LOG } from "./runtime/silentlog.ts";
 import type { Surveyor } from "./runtime/surveyor.ts";
 import { VERSION } from "./version.ts";
 
-/** What goes wrong is in the answers. */
-const SILENT: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
-
+/** To be disposed by whoever asked for it. */
 export function openSurvey(): Surveyor {
   const clock = realClock;
-  const world = { clock, random: Math.random, log: SILENT, env: process.env };
+  const world = { clock, random: Math.random, log: SILENT_LOG, env: process.env };
   return new ClusterSurvey(new KubeApi({ ...world, home: homeFolder(), version: VERSION }), clock);
 }

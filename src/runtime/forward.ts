@@ -45,7 +45,8 @@ export class Forward {
   /** Events that came while one is being acted upon; they are few, each effect ends in at most one. */
   readonly #pending: ForwardEvent[] = [];
   #acting: "idle" | "acting" = "idle";
-  readonly #closing: PromiseLike<void>[] = [];
+  /** What must be over before it has ended. */
+  readonly #closing = new Set<PromiseLike<void>>();
   #end: () => void = () => {};
 
   constructor(deps: Deps, spec: ForwardSpec, place: Place, tell: (status: ForwardStatus) => void) {
@@ -115,7 +116,7 @@ export class Forward {
     if (this.#state.kind === "stopping" || this.#state.kind === "stopped") return;
     this.#spec = spec;
     this.#place = place;
-    this.#closing.push(this.#route[Symbol.asyncDispose]());
+    this.#awaitAtEnd(this.#route[Symbol.asyncDispose]());
     this.#route = this.#routeTo(place);
     this.#dispatch({ type: "moved" });
   }
@@ -171,7 +172,7 @@ export class Forward {
     this.#watchApp();
     this.#report(held);
     if (state.kind !== "stopped") return;
-    this.#closing.push(this.#route[Symbol.asyncDispose]());
+    this.#awaitAtEnd(this.#route[Symbol.asyncDispose]());
     void Promise.allSettled(this.#closing).then(this.#end);
   }
 
@@ -191,7 +192,7 @@ export class Forward {
   #act(effect: ForwardEffect, before: ForwardState): void {
     switch (effect.do) {
       case "bind":
-        this.#closing.push(this.#bind()); // one that ends meanwhile lets go of its port when it has it
+        this.#awaitAtEnd(this.#bind()); // one that ends meanwhile lets go of its port when it has it
         return;
       case "follow":
         this.#follower?.[Symbol.dispose]();
@@ -263,9 +264,16 @@ export class Forward {
     this.#probing = { way, prober };
   }
 
+  /** A port that is taken is tried again for days, so what is over is forgotten. */
+  #awaitAtEnd(work: PromiseLike<void>): void {
+    const forget = (): void => void this.#closing.delete(work);
+    this.#closing.add(work);
+    work.then(forget, forget);
+  }
+
   #close(): void {
     this.#follower?.[Symbol.dispose]();
-    if (this.#listener) this.#closing.push(this.#listener[Symbol.asyncDispose]());
+    if (this.#listener) this.#awaitAtEnd(this.#listener[Symbol.asyncDispose]());
     this.#gate[Symbol.dispose]();
     this.#datagrams?.[Symbol.dispose]();
   }

@@ -1,6 +1,6 @@
 /**
  * The `oidc` auth provider of a kubeconfig: its ID token, renewed with the refresh token as client-go does it. That of
- * client-node 1.4 cannot: it hands the issuer on as text where an URL is wanted, and knows no client secret.
+ * client-node cannot: it hands the issuer on as text where an URL is wanted, and knows no client secret.
  */
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import { request as httpsRequest } from "node:https";

@@ -211,7 +211,7 @@ const traffic = agree<Traffic>()(
     bytesOut: count,
     connections: count,
     held: count,
-    waited: otherwise(count, 0),
+    waited: sinceLater(count, 0),
     served: count,
     refused: count,
     lateEnds: sinceLater(count, 0),
