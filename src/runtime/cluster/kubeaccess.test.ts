@@ -494,6 +494,13 @@ describe("a credential plugin", () => {
     },
   );
 
+  test("that prints a secret on stderr is quoted without it", async () => {
+    const rig = new Rig(plugin("echo 'SSO session expired; token=sk-CANARY-1, try aws' >&2; exit 1"));
+    const error = await rig.failure();
+    expect(error.message).toMatch(/failed: SSO session expired; token=\[redacted\], try aws$/);
+    expect(error.detail).not.toContain("CANARY");
+  });
+
   test("that hangs is ended after 30 s, also when a child of it holds on", async () => {
     const pid = join(folder, "pid");
     const rig = new Rig(plugin(`echo $$ > "${pid}"; sleep 3 & wait`));

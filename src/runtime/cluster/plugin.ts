@@ -8,6 +8,7 @@ import { ExecAuth } from "@kubernetes/client-node/dist/exec_auth.js";
 import * as z from "zod/mini";
 import { fileTrouble, isOutOfFiles } from "../../errno.ts";
 import { KfwdError } from "../../errors.ts";
+import { redactText } from "../../redact.ts";
 import type { Clock, Terminal } from "../deps.ts";
 import type { ClusterEntry, ExecEntry } from "./kubeconfigfile.ts";
 import { startPlugin } from "./pluginprocess.ts";
@@ -241,7 +242,7 @@ const LINES_MAX = 10;
 const LINE_MAX_CHARS = 300;
 const WORDS_MAX_CHARS = 500;
 
-/** The last lines of what a plugin wrote on stderr, without anything that could steer a terminal. */
+/** The last lines of what a plugin wrote on stderr, without secrets and anything that could steer a terminal. */
 function printable(stderr: string): readonly string[] {
   const lines = stderr
     // oxlint-disable-next-line no-control-regex -- escape sequences first, then what is left of control characters
@@ -250,7 +251,8 @@ function printable(stderr: string): readonly string[] {
     // oxlint-disable-next-line no-control-regex
     .map((line) => line.replace(/[\u0000-\u001f\u007f-\u009f]/g, " ").trim())
     .filter((line) => line !== "");
-  return lines.slice(-LINES_MAX).map((line) => line.slice(0, LINE_MAX_CHARS));
+  const last = lines.slice(-LINES_MAX).map((line) => line.slice(0, LINE_MAX_CHARS));
+  return last.map(redactText);
 }
 
 function parseTime(timestamp: string | null | undefined): number | undefined {

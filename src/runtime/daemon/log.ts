@@ -1,9 +1,9 @@
 /** The supervisor's log: one JSON document a line, bounded in size and rate. Whatever happens to it, forwards go on. */
 import { closeSync, constants, fstatSync, openSync, renameSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
+import { redactField } from "../../redact.ts";
 import type { Clock, Log, LogFields } from "../deps.ts";
 import { makeFolder } from "./makefolder.ts";
-import { redactField } from "./redact.ts";
 import type { LogLevel } from "../wire/logline.ts";
 
 /** A file that has grown beyond this is moved aside, in bytes. */
