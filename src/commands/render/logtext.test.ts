@@ -16,6 +16,12 @@ const db = { forward: "db", target: "svc/db", pod: "db-0", podPort: 5432 };
 describe("a log line for people", () => {
   test.each([
     ["ready", { ...db, from: null, afterMs: null, held: 0 }, "ready on db-0:5432"],
+    ["ready", { ...db, pod: null, podPort: null, from: null, afterMs: null, held: 0 }, "ready"],
+    [
+      "ready",
+      { ...db, pod: null, podPort: null, from: null, afterMs: 700, held: 0 },
+      "ready again after 0.7s",
+    ],
     [
       "ready",
       { ...db, from: "db-0", afterMs: 1_800, held: 1 },
@@ -46,6 +52,19 @@ describe("a log line for people", () => {
     ["log.dropped", { lines: 7 }, "7 lines were lost: the log could not be written"],
     ["crashed", { error: "TypeError: x" }, "supervisor crashed: TypeError: x"],
     ["woke", { sleptMs: 8 * 3_600_000 }, "the machine slept for 8h"],
+    [
+      "relay.created",
+      { namespace: "shop", pod: "kfwd-relay-1", uid: "u" },
+      "relay pod kfwd-relay-1 made in namespace shop",
+    ],
+    ["relay.refused", { namespace: "shop", reason: "quota" }, "no relay pod in namespace shop: quota"],
+    ["relay.waits", { pod: "kfwd-relay-1", reason: "it cannot pull x" }, "it cannot pull x"],
+    ["relay.gone", { pod: "kfwd-relay-1", reason: "it is being deleted" }, "it is being deleted"],
+    [
+      "relay.removed",
+      { namespace: "shop", pod: "kfwd-relay-1" },
+      "relay pod kfwd-relay-1 removed from namespace shop",
+    ],
     ["watch failed", { context: "kt", retryMs: 100, hint: null }, "watch failed context=kt retryMs=100"],
   ])("%s of the supervisor", (event, fields, words) =>
     expect(said(event, fields)).toBe(`kfwd  | ${time} ${words}`),

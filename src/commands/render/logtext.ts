@@ -72,12 +72,13 @@ function forwardWords(line: LogLine): string {
 }
 
 function readyWords(line: LogLine): string {
-  const on = `${text(line, "pod")}:${text(line, "podPort")}`;
+  const pod = text(line, "pod"); // a host outside the cluster has none
+  const on = pod === "" ? "" : ` on ${pod}:${text(line, "podPort")}`;
   const [from, afterMs, held] = [text(line, "from"), number(line, "afterMs"), number(line, "held")];
-  if (from === "") return `ready on ${on}`;
+  if (from === "" && afterMs === undefined) return `ready${on}`;
   const after = afterMs === undefined ? "" : ` after ${durationText(afterMs)}`;
   const waited = held === undefined || held === 0 ? "" : `; held ${countText(held, "connection")}`;
-  return `ready again on ${on}${after}${waited}`;
+  return `ready again${on}${after}${waited}`;
 }
 
 function ownWords(line: LogLine): string {
@@ -94,6 +95,25 @@ function ownWords(line: LogLine): string {
       return `${number(line, "lines")} lines of this second were left out`;
     case "log.dropped":
       return `${number(line, "lines")} lines were lost: the log could not be written`;
+    default:
+      return line.event.startsWith("relay.") ? relayWords(line) : others(line);
+  }
+}
+
+function relayWords(line: LogLine): string {
+  const [pod, namespace, reason] = [text(line, "pod"), text(line, "namespace"), text(line, "reason")];
+  switch (line.event) {
+    case "relay.created":
+      return `relay pod ${pod} made in namespace ${namespace}`;
+    case "relay.refused":
+      return `no relay pod in namespace ${namespace}: ${reason}`;
+    case "relay.waits":
+    case "relay.gone":
+      return reason;
+    case "relay.removed":
+      return `relay pod ${pod} removed from namespace ${namespace}`;
+    case "relay.notRemoved":
+      return `relay pod ${pod} could not be removed from namespace ${namespace}: ${reason}`;
     default:
       return others(line);
   }
