@@ -175,6 +175,21 @@ describe("the status table", () => {
     ]);
   });
 
+  test("in its wide form shows the relay pod, its state and the datagrams, where there are any", () => {
+    const dropped = { notReady: 2, full: 0, refused: 10, tooLarge: 0, unresolved: 0, received: 0, sent: 0 };
+    const dns = forward({ protocol: "udp", relay, datagrams: { flows: 7, in: 1, out: 20, dropped } });
+    const made = forward({ name: "db", relay: { ...relay, name: null, state: "creating" } });
+    const look = { width: undefined, paint: plain, nowMs, wide: true };
+    const lines = statusTable([dns, made, forward()], look).split("\n");
+    expect(lines.slice(0, 4).map((line) => line.split(/ {2,}/).slice(-4, -1))).toEqual([
+      ["NEXT TRY", "RELAY", "DATAGRAMS"],
+      ["-", `${relay.name} (running)`, "1 in, 20 out, 12 lost"],
+      ["-", "- (creating)", "-"],
+      ["-", "-", "-"],
+    ]);
+    expect(statusTable([forward()], look)).not.toContain("RELAY");
+  });
+
   test.each([
     ["2 of 40", { lateEnds: 2, served: 40 }, null, false],
     ["37 of 40", { lateEnds: 37, served: 40 }, null, true],

@@ -27,8 +27,9 @@ const WIDE_HEAD = [
   "REFUSED",
   "RESTARTS",
   "NEXT TRY",
-  "LAST ERROR",
 ] as const;
+const RELAY_HEAD = ["RELAY", "DATAGRAMS"] as const;
+const LAST_HEAD = ["LAST ERROR"] as const;
 const STATUS_COLUMN = 3;
 const TARGET_COLUMN = 2;
 const COLUMN_MIN_WIDTH = 12;
@@ -62,10 +63,12 @@ export function statusTable(
   look: TableLook,
   notStarted: readonly NotStarted[] = [],
 ): string {
-  const head = look.wide ? [...HEAD, ...WIDE_HEAD] : HEAD;
+  const hasRelay = forwards.some(({ relay }) => relay !== null);
+  const wideHead = [...WIDE_HEAD, ...(hasRelay ? RELAY_HEAD : []), ...LAST_HEAD];
+  const head = look.wide ? [...HEAD, ...wideHead] : HEAD;
   const rows: readonly Row[] = [
     ...forwards.map((forward) => ({
-      cells: [...cells(forward, look.nowMs), ...(look.wide ? wideCells(forward, look.nowMs) : [])],
+      cells: [...cells(forward, look.nowMs), ...(look.wide ? wideCells(forward, look.nowMs, hasRelay) : [])],
       paintStatus: (text: string) => paintState(forward, text, look.paint),
     })),
     ...notStarted.map(({ name, local, target }) => ({
@@ -99,7 +102,7 @@ function cells(forward: ForwardStatus, nowMs: number): readonly string[] {
   return [forward.name, localText(forward), targetText(forward), stateText(forward), up, connections];
 }
 
-function wideCells(forward: ForwardStatus, nowMs: number): readonly string[] {
+function wideCells(forward: ForwardStatus, nowMs: number, hasRelay: boolean): readonly string[] {
   const { context, namespace, traffic, restarts, retryAt, attempt, lastError } = forward;
   const next = retryAt === null ? "-" : durationText(Date.parse(retryAt) - nowMs);
   return [
@@ -113,8 +116,16 @@ function wideCells(forward: ForwardStatus, nowMs: number): readonly string[] {
     String(traffic.refused),
     String(restarts),
     attempt > 0 && retryAt !== null ? `${next} (attempt ${attempt + 1})` : next,
+    ...(hasRelay ? relayCells(forward) : []),
     lastError === null ? "-" : visible(`${lastError.message} (${lastError.at})`),
   ];
+}
+
+function relayCells({ relay, datagrams }: ForwardStatus): readonly string[] {
+  const pod = relay === null ? "-" : visible(`${relay.name ?? "-"} (${relay.state})`);
+  if (datagrams === null) return [pod, "-"];
+  const lost = Object.values(datagrams.dropped).reduce((sum, count) => sum + count, 0);
+  return [pod, `${datagrams.in} in, ${datagrams.out} out, ${lost} lost`];
 }
 
 /** Takes from the columns that can bear it until the row fits. */
