@@ -93,7 +93,7 @@ function listing(world: World, { locks, relays }: Leftovers): readonly string[] 
     ),
     ...locks.map(
       ({ state: { record, why } }) =>
-        `lock of project ${record.project}: pid ${record.pid} ${deathText(why)}`,
+        `lock of project ${visible(record.project)}: pid ${record.pid} ${deathText(why)}`,
     ),
   ];
 }

@@ -96,6 +96,15 @@ describe.concurrent("a lock", () => {
   });
 
   describe.concurrent("that names another process", () => {
+    test("of a dead owner, with a project name that would steer the terminal: what `prune` says of it does not", async () => {
+      await using project = await Project.create({ file: FILE });
+      const dead = { pid: innocent.pid ?? 0, startTicks: innocentTicks - 1 };
+      putLock(project, { ...dead, project: "\u001b[2Jshop" });
+      const { stderr } = await project.run("prune", "--yes");
+      expect(stderr).toContain("lock of project \\u001b[2Jshop: pid");
+      expect(stderr).not.toContain("\u001b");
+    });
+
     test("whose pid was given again: its owner is dead, and `down --force` ends nobody", async () => {
       await using project = await Project.create({ file: FILE });
       const { lock, folder } = putLock(project, { pid: innocent.pid ?? 0, startTicks: innocentTicks - 1 });
