@@ -280,10 +280,12 @@ export class Forward {
 
   async #accept(connection: Connection): Promise<void> {
     this.#connections.add(connection);
+    const refuses = this.#spec.whenUnavailable === "refuse";
     const outcome = await serve(connection, {
       clock: this.#deps.clock,
       gate: this.#gate,
-      holdMs: this.#spec.whenUnavailable === "refuse" ? 0 : (this.#spec.holdMs ?? HOLD_MS),
+      holdMs: refuses ? 0 : (this.#spec.holdMs ?? HOLD_MS),
+      isNear: () => refuses && this.#state.kind === "connecting" && this.#state.reason === null,
       onGone: (endpoint, reason) => this.#dispatch({ type: "lost", endpoint, reason }),
     });
     this.#connections.delete(connection);

@@ -8,6 +8,9 @@ import type { Way } from "./route.ts";
 /** How long a connection may wait for a ready pod, in all its attempts together, unless the file says otherwise. */
 export const HOLD_MS = 10_000;
 
+/** Making the way to a ready pod takes some round trips; a client that is not to wait for a pod waits for those. */
+const WAY_MS = 1_000;
+
 /** How many connections of one forward may wait at once; each has at most 64 KiB of its bytes read. */
 export const HOLD_MAX = 1_024;
 
@@ -32,6 +35,8 @@ export interface Surroundings {
   readonly gate: Gate<Way>;
   /** 0: while nothing is ready, clients are refused at once. */
   readonly holdMs: number;
+  /** Whether the way to a ready pod is being made, which is worth {@link WAY_MS} even where nobody is to be held. */
+  readonly isNear?: () => boolean;
   /** Told when a stream finds the pod gone, before the connection goes back to the gate. */
   readonly onGone: (endpoint: Endpoint, reason: Reason) => void;
 }
@@ -39,10 +44,12 @@ export interface Surroundings {
 /** Never rejects: whatever goes wrong ends this connection alone and is told in the outcome. */
 export async function serve(connection: Connection, around: Surroundings): Promise<Outcome> {
   const { clock, gate, holdMs } = around;
-  const deadlineMs = clock.now() + holdMs;
+  const startMs = clock.now();
+  const deadlineMs = startMs + holdMs;
   let podSaid: Reason | undefined;
   for (;;) {
-    const pass = await gate.pass(deadlineMs, connection.closed);
+    const passMs = around.isNear?.() ? Math.max(deadlineMs, startMs + WAY_MS) : deadlineMs;
+    const pass = await gate.pass(passMs, connection.closed);
     if (pass.kind === "refused") {
       // A client that leaves while it waits got what it wanted.
       if (pass.why === "left") return { kind: "carried" };

@@ -9,6 +9,8 @@ import { Supervisor } from "./supervisor.ts";
 
 const self = { pid: 1, mode: "detached", version: "0.0.0", startedAt: "", log: "" } as const;
 
+const gone = { code: "PodGone", kind: "gone", message: "pod is gone" } as const;
+
 function spec(name: string, local: number, change: Partial<ForwardSpec> = {}): ForwardSpec {
   return {
     name,
@@ -222,6 +224,31 @@ describe("a forward", () => {
     await world.clock.advance(1);
     expect(client.stage).toBe("reset");
     expect((await statusOf("api")).traffic).toMatchObject({ held: 0, waited: 1, refused: 1 });
+  });
+
+  test("where nobody is to wait, the way to a pod that is ready is waited for, a second at most", async () => {
+    await apply([spec("api", 8080, { whenUnavailable: "refuse" })]);
+    world.cluster.podIsReady("api-1");
+    await settle();
+    const [early, unlucky] = [world.net.connect(8080), world.net.connect(8080)];
+    world.cluster.tunnelNow.opens();
+    await settle();
+    expect([early.stage, unlucky.stage]).toEqual(["carried", "carried"]);
+
+    world.cluster.podIsReady("api-2"); // as in a rollout
+    unlucky.ends({ end: { kind: "refused", reason: gone }, replayable: true });
+    const late = world.net.connect(8080);
+    await settle();
+    expect([unlucky.stage, late.stage]).toEqual(["carried", "waiting"]);
+    await world.clock.advance(1_000);
+    expect([unlucky.stage, late.stage]).toEqual(["reset", "reset"]);
+
+    world.cluster.noPodIsReady();
+    await settle();
+    const nobody = world.net.connect(8080);
+    await settle();
+    expect(nobody.stage).toBe("reset");
+    expect((await statusOf("api")).lastError?.message).toBe("no pod was ready");
   });
 
   test("an application that fails its probe holds clients until it passes, and status has its words", async () => {
