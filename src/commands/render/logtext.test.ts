@@ -53,6 +53,12 @@ describe("a log line for people", () => {
     ["crashed", { error: "TypeError: x" }, "supervisor crashed: TypeError: x"],
     ["woke", { sleptMs: 8 * 3_600_000 }, "the machine slept for 8h"],
     [
+      "kubeconfig stale",
+      { context: "kt", reason: 'kubeconfig "k" does not exist' },
+      'kubeconfig "k" does not exist; what it said before holds (context "kt")',
+    ],
+    ["kubeconfig good", { context: "kt" }, 'the kubeconfig can be read again (context "kt")'],
+    [
       "relay.created",
       { namespace: "shop", pod: "kfwd-relay-1", uid: "u" },
       "relay pod kfwd-relay-1 made in namespace shop",

@@ -91,6 +91,10 @@ function ownWords(line: LogLine): string {
       return `supervisor crashed: ${text(line, "error")}`;
     case "woke":
       return `the machine slept for ${durationText(number(line, "sleptMs") ?? 0)}`;
+    case "kubeconfig stale":
+      return `${text(line, "reason")}; what it said before holds (context "${text(line, "context")}")`;
+    case "kubeconfig good":
+      return `the kubeconfig can be read again (context "${text(line, "context")}")`;
     case "log.suppressed":
       return `${number(line, "lines")} lines of this second were left out`;
     case "log.dropped":

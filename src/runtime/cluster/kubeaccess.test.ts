@@ -40,6 +40,7 @@ afterEach(() => rmSync(folder, { recursive: true }));
 /** An access to a kubeconfig with this cluster and user, which can be rewritten. */
 class Rig {
   readonly clock = new FakeClock();
+  readonly log = new FakeLog();
   readonly path = join(folder, "config");
   readonly access: KubeAccess;
   readonly signal = new AbortController().signal;
@@ -52,7 +53,7 @@ class Rig {
     this.access = new KubeAccess(look(), look, {
       clock: this.clock,
       random: () => 0.5,
-      log: new FakeLog(),
+      log: this.log,
       home: folder,
       env: processEnv,
       version: "1.2.3",
@@ -758,6 +759,8 @@ describe("what holds although it cannot be read any more", () => {
         message: `kubeconfig "${rig.path}" is not valid YAML (line 1, column 12); what it said before holds`,
       },
     ]);
+    rig.access.notes();
+    expect(rig.log.lines).toEqual(["kubeconfig stale"]);
     rmSync(rig.path);
     expect(rig.access.notes()[0]?.message).toBe(
       `kubeconfig "${rig.path}" does not exist; what it said before holds`,
@@ -765,6 +768,7 @@ describe("what holds although it cannot be read any more", () => {
     expect(await rig.headers()).toEqual({ Authorization: "Bearer t" });
     rig.write({ token: "t2" });
     expect(rig.access.notes()).toEqual([]);
+    expect(rig.log.lines).toEqual(["kubeconfig stale", "kubeconfig stale", "kubeconfig good"]);
     expect(await rig.headers()).toEqual({ Authorization: "Bearer t2" });
   });
 

@@ -247,15 +247,25 @@ export class KubeAccess implements RenewableAccess, Disposable {
     try {
       latest = this.#look();
     } catch (thrown) {
-      this.#kubeconfigTrouble = KfwdError.from(thrown);
+      this.#kubeconfigIs(KfwdError.from(thrown));
       return;
     }
-    this.#kubeconfigTrouble = undefined;
+    this.#kubeconfigIs(undefined);
     if (isDeepStrictEqual(latest, this.#connection)) return; // another context of the same file was edited
     this.#connection = latest;
     this.#breaker.reset();
     this.lookout.wake(); // it may lead elsewhere
     if (this.#held) this.#held = { ...this.#held, stage: "outdated" };
+  }
+
+  /** Looks come with each dial, so the log has only what is news. */
+  #kubeconfigIs(trouble: KfwdError | undefined): void {
+    const before = this.#kubeconfigTrouble;
+    this.#kubeconfigTrouble = trouble;
+    if (before?.message === trouble?.message) return;
+    const { log } = this.#around;
+    if (trouble) log.warn("kubeconfig stale", { context: this.context, reason: trouble.message });
+    else log.info("kubeconfig good", { context: this.context });
   }
 
   /** The same object as long as it says the same, so that connections made with it can be shared. */
