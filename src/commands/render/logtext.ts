@@ -53,7 +53,8 @@ function forwardWords(line: LogLine): string {
     case "waiting": {
       const lost = text(line, "lost");
       const reason = text(line, "reason");
-      return lost === "" ? `waiting: ${reason}` : `lost pod ${lost}: ${reason}`;
+      if (lost === "") return `waiting: ${reason}`;
+      return `lost ${lost === text(line, "pod") ? "the way to " : ""}pod ${lost}: ${reason}`;
     }
     case "failed":
       return `failed: ${text(line, "reason")}`;
