@@ -1,6 +1,6 @@
 /** Checks a map of the file against its fields, and says what is wrong in our words at the exact place. */
 import type * as z from "zod/mini";
-import { CarriedProblem } from "./fields.ts";
+import { CarriedProblem, defaultsSchema } from "./fields.ts";
 import type { Problem } from "./problem.ts";
 import { foreignKey } from "./foreign.ts";
 import { either, quoted, shown } from "../printable.ts";
@@ -61,7 +61,9 @@ function reportUnknownKeys(
   for (const key of keys) {
     const isNamed = where.kind === "forward" || where.kind === "top";
     const foreign = isNamed ? foreignKey(key, where.kind) : undefined;
-    const hint = foreign ?? suggest(key, known) ?? `known keys: ${known.join(", ")}`;
+    const forAll = where.kind === "top" && Object.hasOwn(defaultsSchema.shape, key);
+    const elsewhere = forAll ? `for all forwards: "defaults: { ${key}: … }"` : undefined;
+    const hint = foreign ?? elsewhere ?? suggest(key, known) ?? `known keys: ${known.join(", ")}`;
     const span = map.entries.get(key)?.key ?? map.span;
     report.error({ code: "UnknownKey", message: `unknown key ${quoted(key)}${place}`, hint, span });
   }

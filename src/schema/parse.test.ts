@@ -327,6 +327,11 @@ describe("the top of the file", () => {
     ],
     ["an unknown key", `image: 1\n${API_LINE}`, `1:1-6 UnknownKey: unknown key "image" | ${KNOWN}`],
     [
+      "a key of forwards at the top",
+      `followContext: true\n${API_LINE}`,
+      '1:1-14 UnknownKey: unknown key "followContext" | for all forwards: "defaults: { followContext: … }"',
+    ],
+    [
       "a key of compose",
       "services:\n  a: 1\n",
       '1:1-9 UnknownKey: unknown key "services" | the key is "forwards"',
