@@ -9,6 +9,9 @@ import { parseForwards } from "./parse.ts";
 const FILE = { name: "forwards.yaml", folder: "/repo", home: "/home/ann" };
 const validate = new Ajv({ strict: false }).compile(forwardsJsonSchema());
 
+/** Values that are right by themselves, and not beside the forward's protocol. */
+const CONTRADICTION = /UDP is only reached through the relay$|is for TCP, and its protocol is UDP$/;
+
 /** What only the parser can know, since it takes several values, or what a value means. */
 const BEYOND_THE_SHAPE: ReadonlySet<string> = new Set([
   "TwoPorts",
@@ -123,7 +126,9 @@ function verdicts(content: object): {
   const result = parseForwards(stringify(content), FILE);
   const schema = validate(content) ? "right" : "wrong";
   if (result.kind === "valid") return { parser: "right", schema };
-  const isBeyond = result.diagnostics.every(({ code }) => BEYOND_THE_SHAPE.has(code));
+  const isBeyond = result.diagnostics.every(
+    ({ code, message }) => BEYOND_THE_SHAPE.has(code) || CONTRADICTION.test(message),
+  );
   return { parser: isBeyond ? "beyond" : "wrong", schema };
 }
 
@@ -145,6 +150,13 @@ test.each(ENTRY_FIELDS)("on a forward with %s: %j", (field, value) => {
 test.each(fieldsOf(TOP))("on a file with %s: %j", (field, value) => {
   expectAgreement({ forwards: { a: "8080:svc/api:http" }, [field]: value });
 });
+
+test.each([{ via: "direct" }, { probe: { type: "http", path: "/x" } }])(
+  "on a forward with UDP and %j",
+  (fields) => {
+    expectAgreement(fileWith([["protocol", "udp"], ...Object.entries(fields)]));
+  },
+);
 
 test("on forwards with any three fields", () => {
   const some = fc.subarray([...ENTRY_FIELDS], { minLength: 2, maxLength: 3 });
