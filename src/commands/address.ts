@@ -39,7 +39,7 @@ async function say(
   words: (located: Located) => { readonly text: string; readonly json: object },
 ): Promise<number> {
   const out = new Output(world, flags);
-  const plan = await readPlan(world, flags, [wanted], out);
+  const plan = await readPlan(world, flags, [wanted], out, "tell");
   if (plan === undefined) return 2;
   const [name] = chooseNames(
     [wanted],

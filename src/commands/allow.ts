@@ -16,7 +16,7 @@ export async function allow(world: World, flags: ClusterFlags): Promise<number> 
   out.note(
     `allowed ${visible(loaded.config.shownAs)}${others}, until ${length > 1 ? "one of them" : "it"} changes`,
   );
-  for (const line of demandLines(question)) out.note(visible(line));
+  for (const line of demandLines(question.demands)) out.note(visible(line));
   if (flags.json) {
     out.json({
       schema: "kfwd.allow/1",

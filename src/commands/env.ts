@@ -17,7 +17,7 @@ export interface EnvFlags extends FileFlags {
 export async function env(world: World, wanted: readonly string[], flags: EnvFlags): Promise<number> {
   const out = new Output(world, flags);
   const shell = flags.json ? "json" : (flags.shell ?? ownShell(world));
-  const plan = await readPlan(world, flags, wanted, out);
+  const plan = await readPlan(world, flags, wanted, out, "setVariables");
   if (plan === undefined) return 2;
   const names = chooseNames(
     wanted,

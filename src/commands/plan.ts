@@ -25,18 +25,22 @@ import { annotationOf } from "./render/annotation.ts";
 import { paintFrameLine } from "./render/errortext.ts";
 import type { ClusterFlags, SharedFlags, World } from "./world.ts";
 
+/** What a plan is for: the more it does, the more of it must be allowed. */
+export type Purpose = "start" | "setVariables" | "tell";
+
 /** The files as a plan; undefined when they are not fit for use, which has been said then (exit status 2). */
 export async function readPlan(
   world: World,
   flags: ClusterFlags,
   names: readonly string[],
   out: Output,
+  purpose: Purpose,
 ): Promise<UpPlan | undefined> {
   const request = { ...loadRequest(world, flags), names };
   const loaded = await readFiles(world, request, out, ["protected-context"]); // which is refused below
   if (loaded === undefined) return undefined;
-  refuseProtected(world, loaded, flags, names);
-  refuseUntrusted(world, loaded, flags);
+  if (purpose === "start") refuseProtected(world, loaded, flags, names);
+  if (purpose !== "tell") refuseUntrusted(world, loaded, flags, purpose);
   const { config, read, parsed, ownName } = loaded;
   const explicitName = chosenName(world, flags);
   const { forwards, environment } = parsed.project;
@@ -65,16 +69,22 @@ function refuseProtected(
 }
 
 /** @throws KfwdError `UNTRUSTED`. */
-function refuseUntrusted(world: World, loaded: GoodConfig, flags: ClusterFlags): void {
+function refuseUntrusted(
+  world: World,
+  loaded: GoodConfig,
+  flags: ClusterFlags,
+  purpose: "start" | "setVariables",
+): void {
   if (flags.trust === true || world.env["KFWD_TRUST"] === "1") return;
   const question = world.runtime.trustQuestion(loaded, flags.kubeconfig);
-  if (question.demands.length === 0 || world.runtime.isAllowed(question)) return;
-  const [first] = question.demands;
+  const demands = question.demands.filter(({ kind }) => purpose === "start" || kind === "obeyed-variable");
+  if (demands.length === 0 || world.runtime.isAllowed(question)) return;
+  const [first] = demands;
   throw new KfwdError(
     "UNTRUSTED",
     `"${loaded.config.shownAs}" is not trusted, and asks for more than it may`,
     {
-      detail: demandLines(question).join("\n"),
+      detail: demandLines(demands).join("\n"),
       place: first?.source,
     },
   );
@@ -83,7 +93,7 @@ function refuseUntrusted(world: World, loaded: GoodConfig, flags: ClusterFlags):
 const DEMANDS_SHOWN = 10;
 
 /** What files want that needs trust, a line for each. */
-export function demandLines({ demands }: TrustQuestion): readonly string[] {
+export function demandLines(demands: TrustQuestion["demands"]): readonly string[] {
   const lines = demands
     .slice(0, DEMANDS_SHOWN)
     .map(({ message, source }) => `  ${placeText(source)}: ${message}`);

@@ -34,7 +34,7 @@ export async function up(world: World, wanted: readonly string[], flags: UpFlags
   const detached = flags.detach === true || flags.wait === true;
   const waitMs = parseDuration(flags.waitTimeout ?? WAIT_TIMEOUT, "--wait-timeout");
   const drainMs = parseDuration(flags.timeout ?? "5s", "--timeout");
-  const plan = await readPlan(world, flags, wanted, out);
+  const plan = await readPlan(world, flags, wanted, out, "start");
   if (plan === undefined) return 2;
   const known = plan.forwards.map(({ name }) => name);
   const chosen: Chosen = { names: chooseNames(wanted, known), only: wanted.length > 0 };

@@ -150,6 +150,11 @@ describe("what needs trust", () => {
     ["an image", "forwards: { a: { target: a, port: 8080, relay: { image: x } } }", "relay-image"],
     ["an image for all", "relay: { image: x }\nforwards: { a: 8080:svc/a:80 }", "relay-image"],
     ["a host", "forwards: { a: { target: host/10.0.0.1, port: 8080 } }", "host-target"],
+    [
+      "a variable that runs",
+      "forwards: { a: { target: a, port: 8080, env: { PROMPT_COMMAND: x } } }",
+      "obeyed-variable",
+    ],
     ["a kubeconfig that runs", "kubeconfig: ./exec\nforwards: { a: 8080:svc/a:80 }", "kubeconfig-exec"],
     ["one in disguise", "kubeconfig: ./escaped\nforwards: { a: 8080:svc/a:80 }", "kubeconfig-exec"],
     ["one that is JSON", "kubeconfig: ./json\nforwards: { a: 8080:svc/a:80 }", "kubeconfig-exec"],

@@ -5,6 +5,7 @@ import { compile, type Compiled, type ProjectFiles } from "./compile.ts";
 import type { EntryDetails, ProjectDetails, TrustDemand } from "./details.ts";
 import type { Diagnostic, Texts } from "./diagnostic.ts";
 import { PROJECT_NAME } from "./fields.ts";
+import { isObeyed } from "./obeyed.ts";
 import type { PathBase } from "./paths.ts";
 import { quoted } from "../printable.ts";
 import type { Overrides, PlacedSpec } from "./rawentry.ts";
@@ -145,6 +146,11 @@ function demandsOf({ spec, bindWords, at }: PlacedSpec): readonly TrustDemand[] 
   if (spec.target.kind === "host") {
     const message = `${about} reaches ${quoted(spec.target.name)} from inside your cluster`;
     demands.push({ kind: "host-target", message, source: positionOf(at("target")) });
+  }
+  const obeyed = Object.keys(spec.env ?? {}).filter(isObeyed);
+  if (obeyed.length > 0) {
+    const message = `${about} sets ${obeyed.slice(0, 3).join(", ")}, which other programs obey`;
+    demands.push({ kind: "obeyed-variable", message, source: positionOf(at("env")) });
   }
   return demands;
 }

@@ -21,6 +21,14 @@ describe.concurrent("without a cluster", () => {
     await project.write("forwards: { a: { target: svc/a, prot: 1 } }\n", "broken.yaml");
     await project.write(SHOP.replace("port: 5432", "port: 5432, bind: 0.0.0.0"), "public.yaml");
     await project.write('forwards: { api: "8080:svc/api:80" }\n', "static.yaml");
+    await project.write(
+      'protect: ["*"]\nforwards: { db: { target: host/db.internal, port: 5432, context: prod } }\n',
+      "guarded.yaml",
+    );
+    await project.write(
+      "forwards: { api: { target: svc/api, port: 8080, env: { PROMPT_COMMAND: touch pwned } } }\n",
+      "obeyed.yaml",
+    );
   });
   afterAll(() => project[Symbol.asyncDispose]());
 
@@ -95,6 +103,21 @@ describe.concurrent("without a cluster", () => {
     ],
   ])("%j exits %d", async (args, status, stdout, stderr) => {
     expect(await project.run(...args)).toEqual({ status, signal: null, stdout, stderr });
+  });
+
+  test.each([
+    [["env", "-f", "guarded.yaml"], 0, "export DB_HOST='127.0.0.1'\nexport DB_PORT='5432'\n", ""],
+    [["port", "db", "--static", "-f", "guarded.yaml"], 0, "127.0.0.1:5432\n", ""],
+    [["port", "api", "--static", "-f", "obeyed.yaml"], 0, "127.0.0.1:8080\n", ""],
+    [
+      ["env", "-f", "obeyed.yaml"],
+      2,
+      "",
+      expect.stringContaining('forward "api" sets PROMPT_COMMAND, which other programs obey'),
+    ],
+  ])("of a file that nobody allowed, %j exits %d", async (args, status, stdout, stderr) => {
+    const env = { KFWD_TRUST: undefined, XDG_DATA_HOME: `${project.root}/data` };
+    expect(await project.start(args, { env }).ended).toEqual({ status, signal: null, stdout, stderr });
   });
 
   test.each([
