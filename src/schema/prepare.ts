@@ -100,8 +100,8 @@ function refuseInLocal(tree: TreeMap, report: Report): void {
 function checkDefaults(tree: TreeMap, layer: Layer, report: Report): boolean {
   const entry = tree.entries.get("defaults");
   checkKubeconfig(tree, { kind: "top" }, layer, report);
-  if (tree.entries.has("relay")) checkShorthand(tree, "relay", report);
-  if (entry === undefined || isNothing(entry.value)) return true;
+  const isGood = checkShorthand(tree, "relay", report);
+  if (entry === undefined || isNothing(entry.value)) return isGood;
   if (entry.value.kind !== "map") {
     const message = `defaults must be a map, got ${shown(plainOf(entry.value))}`;
     report.error({ code: "WrongType", message, span: spanOfValue(entry) });
@@ -109,14 +109,15 @@ function checkDefaults(tree: TreeMap, layer: Layer, report: Report): boolean {
   }
   const own = layer.role === "base" ? entry.value : withoutNulls(entry.value);
   checkKubeconfig(own, { kind: "defaults" }, layer, report);
-  return checkFields(defaultsSchema, own, { kind: "defaults" }, report) !== undefined;
+  return checkFields(defaultsSchema, own, { kind: "defaults" }, report) !== undefined && isGood;
 }
 
-function checkShorthand(tree: TreeMap, key: string, report: Report): void {
+/** Whether a key that stands for one of `defaults` is right. */
+function checkShorthand(tree: TreeMap, key: string, report: Report): boolean {
   const entry = tree.entries.get(key);
-  if (entry === undefined) return;
+  if (entry === undefined) return true;
   const map: TreeMap = { ...tree, entries: new Map([[key, entry]]) };
-  checkFields(defaultsSchema, map, { kind: "top" }, report);
+  return checkFields(defaultsSchema, map, { kind: "top" }, report) !== undefined;
 }
 
 function withoutNulls(map: TreeMap): TreeMap {

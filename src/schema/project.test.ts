@@ -445,6 +445,23 @@ forwards: { api: { env: { B: null, C: "3" }, profiles: null }, gone: null, more:
   });
 });
 
+test.each([
+  ["a number", 'target: svc/a, local: "$NO"', ["UnsetVariable"]],
+  ["a target", 'target: "svc/${}"', ["BadVariable"]],
+  ["another beside it", 'target: svc/a, local: "$NO", pick: any', ["UnsetVariable", "BadValue"]],
+  ["a control character", 'target: svc/a, url: "x\\e$$"', ["ControlCharacter"]],
+])("a value that lacks its variable has no other mistake: %s", (_, fields, codes) => {
+  const result = parseFiles({ "forwards.yaml": `forwards: { a: { port: 80, ${fields} } }\n` });
+  expect(result.kind === "invalid" && result.diagnostics.map(({ code }) => code)).toEqual(codes);
+});
+
+test("what is wrong in the relay of all forwards is told once", () => {
+  const text = "relay: { imge: x }\nforwards: { a: 8080:svc/a:80 }\n";
+  expect(told(parseFiles({ "forwards.yaml": text }))).toEqual([
+    'forwards.yaml:1:10 UnknownKey: unknown key "imge" in relay | did you mean "image"?',
+  ]);
+});
+
 test("the details say where every value was written", () => {
   const files = {
     "forwards.yaml": 'defaults: { probe: { type: tcp } }\nforwards:\n  a: "8080:svc/a:http"\n',

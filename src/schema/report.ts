@@ -5,6 +5,8 @@ import { visible } from "../printable.ts";
 import { firstLineOf, positionAt, type Source, type Span } from "./source.ts";
 
 const SHOWN_MAX = 10;
+/** So many are looked through for each error; only the first ten errors are shown. */
+const HIDDEN_MAX = 100;
 
 /** A finding at its place in a source. */
 export interface Finding {
@@ -14,6 +16,8 @@ export interface Finding {
   readonly hint?: string | undefined;
   readonly span: Span;
   readonly related?: { readonly message: string; readonly span: Span };
+  /** What cannot be judged before this is mended: other errors in it would be about what nobody wrote. */
+  readonly hides?: Span;
 }
 
 /** Diagnostics in the order of the file, ten at most; `more` is how many others there are. */
@@ -26,6 +30,7 @@ export interface Findings {
 export class Report {
   readonly #found: Record<Diagnostic["severity"], Finding[]> = { error: [], warning: [], info: [] };
   readonly #seen = new Set<string>();
+  readonly #hidden: Span[] = [];
   readonly #sources = new Map<string, Source>();
 
   get hasErrors(): boolean {
@@ -70,6 +75,8 @@ export class Report {
     const { code, message, span } = finding;
     const key = `${severity} ${code} ${span.source.name} ${span.start} ${span.end} ${message}`;
     if (this.#seen.has(key)) return;
+    if (finding.hides === undefined && this.#hidden.some((hidden) => isWithin(span, hidden))) return;
+    if (finding.hides !== undefined && this.#hidden.length < HIDDEN_MAX) this.#hidden.push(finding.hides);
     this.#seen.add(key);
     this.addSource(span.source);
     this.#found[severity].push(finding);
@@ -82,6 +89,10 @@ export class Report {
     const shown = sorted.slice(0, SHOWN_MAX).map((finding) => diagnosticOf(severity, finding));
     return { diagnostics: shown, more: sorted.length - shown.length };
   }
+}
+
+function isWithin(span: Span, outer: Span): boolean {
+  return span.source.name === outer.source.name && span.start >= outer.start && span.end <= outer.end;
 }
 
 function diagnosticOf(severity: Diagnostic["severity"], finding: Finding): Diagnostic {

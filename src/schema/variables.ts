@@ -70,7 +70,7 @@ export class Interpolator {
       const span = spanOfPart(scalar, part);
       const used = code === "UnsetVariable" ? usedIn(at.path) : "";
       const advice = hint ?? (code === "UnsetVariable" ? UNSET_HINT : undefined);
-      this.#report.error({ code, message: `${message}${used}`, hint: advice, span });
+      this.#report.error({ code, message: `${message}${used}`, hint: advice, span, hides: scalar.span });
     }
     for (const one of met) this.#note(one, scalar);
     if (unfit.length > 0) return scalar;
@@ -81,7 +81,7 @@ export class Interpolator {
       this.#report.error({ code: "TooLarge", message, span: scalar.span });
       return scalar;
     }
-    if (control !== undefined) {
+    if (control !== undefined && findControl(scalar.value) === undefined) {
       const message = `control character ${control.name} in the value of a variable`;
       this.#report.error({ code: "ControlCharacter", message, span: scalar.span });
       return scalar;
