@@ -116,6 +116,9 @@ function entryOf(
 ): EntryDetails {
   const origins: Record<string, SourcePosition> = {};
   for (const map of [defaults, entry.tree]) if (map !== undefined) addOrigins(map, "", origins);
+  const { target } = origins;
+  // `[ns/]kind/name` is stronger than a namespace of the defaults
+  if (entry.fields.values.target?.namespace !== undefined && target) origins["namespace"] = target;
   return { spec, ...(off && { off }), profiles, ...(range && { range: range.name }), origins };
 }
 
@@ -125,7 +128,9 @@ function addOrigins(tree: Tree, path: string, origins: Record<string, SourcePosi
   for (const [key, entry] of tree.entries) {
     if (key.startsWith("x-")) continue;
     const below = path === "" ? key : `${path}.${key}`;
-    origins[below] = positionOf(spanOfValue(entry));
+    const position = positionOf(spanOfValue(entry));
+    origins[below] = position;
+    if (below === "probe" && entry.value.kind === "scalar") origins["probe.type"] = position;
     addOrigins(entry.value, below, origins);
   }
 }

@@ -90,3 +90,33 @@ test("each value comes with the place where it was said", () => {
   expect(lines.find((one) => one.includes("DATABASE_URL"))).toMatch(/# forwards\.yaml:16:26$/);
   expect(lines.find((one) => one.includes("interval: 90s"))).toMatch(/# forwards\.yaml:17:\d+$/);
 });
+
+test("what a target, a list of ports and a part of a probe say has the right place", () => {
+  const text = `defaults:
+  namespace: shop
+  probe: { interval: 5s }
+forwards:
+  dns: "5353:kube-system/svc/kube-dns:53"
+  kafka: { target: svc/kafka, ports: ["9092:kafka"], probe: tcp }
+`;
+  const lines = printed(read(text), true).split("\n");
+  const places = lines.filter((line) => /namespace|ports|type|interval|failures/.test(line));
+  expect(places.map((line) => line.replace(/ +/g, " "))).toEqual([
+    " namespace: kube-system # forwards.yaml:5:14",
+    " type: tunnel # default",
+    " interval: 5s # forwards.yaml:3:22",
+    " failures: 3 # default",
+    ' ports: ["9092:kafka/tcp"] # forwards.yaml:6:38',
+    " namespace: shop # forwards.yaml:2:14",
+    " type: tcp # forwards.yaml:6:61",
+    " interval: 5s # forwards.yaml:3:22",
+    " failures: 3 # default",
+  ]);
+});
+
+test("nothing that turns the reading direction or shows nothing is printed as it is", () => {
+  const text = 'forwards:\n  a: { target: a, port: 80, description: "\u202eevil\u200b" }\n';
+  const first = read(text);
+  expect(printed(first)).toContain(String.raw`description: "\u202eevil\u200b"`);
+  expect(meanings(read(printed(first)))).toEqual(meanings(first));
+});

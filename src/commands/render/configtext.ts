@@ -2,6 +2,7 @@
 import type { EntryDetails, ProjectDetails, RangeSpec } from "../../schema/details.ts";
 import type { ForwardSpec, ProbeSpec, RetrySpec, SourcePosition, Target } from "../../schema/spec.ts";
 import { placeText } from "../../schema/diagnostic.ts";
+import { visible } from "../../printable.ts";
 
 /** A value of YAML and JSON. */
 type Value = string | number | boolean | readonly Value[] | { readonly [key: string]: Value };
@@ -154,7 +155,7 @@ export function configYaml(
     lines.push({ text: "forwards:", origin: undefined });
     for (const [name, forward] of Object.entries(value)) {
       const origins = details?.entries.find(
-        ({ spec, off }) => off === undefined && spec.name === name,
+        (entry) => entry.off === undefined && keyOf(entry) === name,
       )?.origins;
       add(1, name, forward, (path) => origins && originText(origins, path), "");
     }
@@ -169,7 +170,8 @@ export function configYaml(
 function originText(origins: Readonly<Record<string, SourcePosition>>, path: string): string {
   for (let at = path; at !== ""; at = at.slice(0, Math.max(0, at.lastIndexOf(".")))) {
     const place = origins[at];
-    if (place !== undefined) return placeText(place);
+    const holdsOthers = at !== path && Object.keys(origins).some((other) => other.startsWith(`${at}.`));
+    if (place !== undefined) return holdsOthers ? "default" : placeText(place);
   }
   return "default";
 }
@@ -197,5 +199,5 @@ const RESERVED = /^(?:true|false|null|yes|no|on|off|y|n|~)$/i;
 /** What was filled in already is not to be filled in again: a dollar sign stands twice. */
 function scalar(text: string): string {
   const isPlain = /^(?:[A-Za-z][\w./=-]*|\d+m?s)$/.test(text) && !RESERVED.test(text);
-  return isPlain ? text : JSON.stringify(text).replaceAll("$", "$$$$");
+  return isPlain ? text : visible(JSON.stringify(text)).replaceAll("$", "$$$$");
 }
