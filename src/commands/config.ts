@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import type { ProjectDetails, VariableUse } from "../schema/details.ts";
 import { placeText } from "../schema/diagnostic.ts";
 import type { ForwardSpec } from "../schema/spec.ts";
+import { refuseUnfit } from "./dotenv.ts";
 import { Output } from "./output.ts";
 import { chosenName, loadRequest, readFiles } from "./plan.ts";
 import { configFields, configYaml } from "./render/configtext.ts";
@@ -27,7 +28,7 @@ export async function config(world: World, flags: ConfigFlags): Promise<number> 
   if (loaded === undefined) return 2;
   const { parsed, ownName } = loaded;
   const { project, details } = parsed;
-  const list = listOf(flags, project.forwards, details);
+  const list = listOf(flags, project.forwards, details, isJson);
   if (list !== undefined) {
     if (isJson) out.json({ schema: "kfwd.config/1", ...list.json });
     else if (list.lines.length > 0) out.data(list.lines.join("\n"));
@@ -57,6 +58,7 @@ function listOf(
   flags: ConfigFlags,
   forwards: readonly ForwardSpec[],
   details: ProjectDetails,
+  isJson: boolean,
 ): List | undefined {
   if (flags.names) {
     const names = forwards.map(({ name }) => name);
@@ -71,7 +73,7 @@ function listOf(
     return { lines: environments, json: { environments, defaultEnvironment } };
   }
   if (flags.variables) return variableList(details.variables);
-  if (flags.environment) return environmentList(details.variables);
+  if (flags.environment) return environmentList(details.variables, isJson);
   if (flags.hash) {
     const hashes = forwards.map((spec) => [spec.name, hashOf(spec)] as const);
     return { lines: hashes.map((pair) => pair.join(" ")), json: { hashes: Object.fromEntries(hashes) } };
@@ -102,14 +104,17 @@ function variableList(variables: readonly VariableUse[]): List {
   return { lines: rows.length === 0 ? [] : lines, json: { variables } };
 }
 
-function environmentList(variables: readonly VariableUse[]): List {
+function environmentList(variables: readonly VariableUse[], isJson: boolean): List {
   const values = new Map<string, string>();
   for (const { name, value, default: fallback } of variables) {
     const used = value ?? fallback;
     if (used !== undefined) values.set(name, used);
   }
-  const lines = values.size === 0 ? [] : variablesText(values, "dotenv", "").split("\n");
-  return { lines, json: { variables: Object.fromEntries(values) } };
+  const json = { variables: Object.fromEntries(values) };
+  if (values.size === 0 || isJson) return { lines: [], json };
+  const text = variablesText(values, "dotenv", "");
+  refuseUnfit(text, values);
+  return { lines: text.split("\n"), json };
 }
 
 /** By what it means, not by where it stands or how it was written. */

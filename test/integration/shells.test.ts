@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { parseEnv } from "node:util";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { variablesText, type Shell } from "../../src/commands/render/shells.ts";
+import { fitsDotenv, variablesText, type Shell } from "../../src/commands/render/shells.ts";
 
 const HOSTILE: ReadonlyMap<string, string> = new Map([
   ["PLAIN", "http://localhost:8080/docs?a=1&b=2#x"],
@@ -85,9 +85,19 @@ function isPassable(value: string): boolean {
   return !/\0|\p{Cs}/u.test(value);
 }
 
-test("a .env is read back by Node, but for what has all three quotes or a carriage return", () => {
-  const variables = new Map([...HOSTILE].filter(([name]) => name !== "QUOTES"));
-  expect(parseEnv(variablesText(variables, "dotenv", ""))).toEqual(Object.fromEntries(variables));
+const FIT = new Map([...HOSTILE].filter(([, value]) => fitsDotenv(value)));
+
+test("a .env is read back by Node, but for what has a single quote and a mark of shells, or a carriage return", () => {
+  expect([...HOSTILE.keys()].filter((name) => !FIT.has(name))).toEqual(["QUOTES", "BACKSLASH"]);
+  expect(parseEnv(variablesText(FIT, "dotenv", ""))).toEqual(Object.fromEntries(FIT));
+});
+
+test("a shell that sources a .env runs nothing of it, and reads the same", () => {
+  const texts = fc.array(fc.string({ unit: "binary" }).filter(isPassable), { minLength: 20, maxLength: 40 });
+  const values = [...FIT.values(), "it's", "it's (a) < b", ...fc.sample(texts, 5).flat().filter(fitsDotenv)];
+  const variables = new Map(values.map((value, at) => [`V${at}`, value]));
+  const seen = seenBy("dash", [], "", `set -a\n${variablesText(variables, "dotenv", "")}`);
+  for (const [name, value] of variables) expect([name, seen[name]]).toEqual([name, value]);
 });
 
 test("GitHub's file has several lines between a delimiter", () => {

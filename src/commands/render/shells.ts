@@ -47,9 +47,18 @@ const LINES: Readonly<Record<Exclude<Shell, "json">, Line>> = {
     /[\r\n]/.test(value) ? `${name}<<${delimiter}\n${value}\n${delimiter}` : `${name}=${value}`,
 };
 
-/** A .env knows no escapes but \n in double quotes, so a value goes in quotes that it does not have. */
+/**
+ * A .env knows no escapes that all its readers know, so a value goes in quotes that it does not have: single ones, else
+ * double ones where nothing in it means more to compose, or to a shell that sources the file. What fits in neither is
+ * left as it is for the reader to refuse.
+ */
 function dotenvValue(value: string): string {
   if (/^[\w@%+:,./-]+$/.test(value)) return value;
-  const quote = ["'", '"', "`"].find((one) => !value.includes(one) && (one !== '"' || !value.includes("\\")));
-  return quote === undefined ? value : `${quote}${value}${quote}`;
+  if (!value.includes("'")) return `'${value}'`;
+  return /["\\$`!]/.test(value) ? value : `"${value}"`;
+}
+
+/** Whether a .env has a way to write the value that no reader takes for another, or runs. */
+export function fitsDotenv(value: string): boolean {
+  return !value.includes("\r") && !(value.includes("'") && /["\\$`!]/.test(value));
 }
