@@ -1,13 +1,12 @@
 /** `kfwd check`: what is wrong or unwise in the files; with `--cluster` also what the clusters say to them. */
 import { KfwdError } from "../errors.ts";
 import { visible } from "../printable.ts";
-import type { LoadedConfig } from "../runtime/index.ts";
+import type { GoodConfig, LoadedConfig } from "../runtime/index.ts";
 import type { Diagnostic } from "../schema/diagnostic.ts";
 import type { ParseResult } from "../schema/parse.ts";
-import type { ForwardSpec } from "../schema/spec.ts";
 import { examineAll, examinedRecord, exitOf } from "./clustercheck.ts";
 import { Output } from "./output.ts";
-import { findingRecord, loadRequest, tellFindings } from "./plan.ts";
+import { findingRecord, loadRequest, refuseUntrusted, tellFindings } from "./plan.ts";
 import { clusterLines } from "./render/clusterview.ts";
 import { countText } from "./render/forward.ts";
 import { INTERRUPTED, type ClusterFlags, type Interrupt, type World } from "./world.ts";
@@ -65,22 +64,25 @@ async function checkOne(
   world: World,
   flags: CheckFlags,
   out: Output,
-  { config, parsed }: LoadedConfig,
+  loaded: LoadedConfig,
   told: Set<string>,
   environment?: string,
 ): Promise<Result> {
+  const { config, parsed } = loaded;
   const all = findingsOf(parsed);
   const found = all.filter((finding) => !told.has(JSON.stringify(finding)));
   for (const finding of found) told.add(JSON.stringify(finding));
   const isBad = parsed.kind === "invalid" || (flags.strict === true && all.some(isWarning));
-  const forwards = parsed.kind === "valid" ? parsed.project.forwards : [];
   if (!flags.json) {
     tellFindings(world, found, parsed, out);
     if (found.length > 0) out.note("");
     const where = environment === undefined ? "" : ` (environment ${environment})`;
     out.note(`${visible(config.shownAs)}${where}: ${summaryOf(parsed)}`);
   }
-  const answers = flags.cluster && !isBad ? await askClusters(world, forwards) : undefined;
+  const answers =
+    flags.cluster && !isBad && parsed.kind === "valid"
+      ? await askClusters(world, { ...loaded, parsed }, flags)
+      : undefined;
   if (!flags.json) {
     for (const line of clusterLines(answers?.examined ?? [], out.dataPaint)) out.data(line);
   }
@@ -98,7 +100,10 @@ function othersOf(parsed: ParseResult): readonly string[] {
   return parsed.details.environments.filter((name) => name !== parsed.project.environment);
 }
 
-async function askClusters(world: World, forwards: readonly ForwardSpec[]) {
+/** @throws KfwdError `UNTRUSTED`, since to ask is to log in, and a kubeconfig says how. */
+async function askClusters(world: World, config: GoodConfig, flags: ClusterFlags) {
+  refuseUntrusted(world, config, flags, "askCluster");
+  const { forwards } = config.parsed.project;
   const interrupt = new AbortController();
   const listening = world.onInterrupt((signal) => interrupt.abort(signal));
   try {

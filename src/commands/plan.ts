@@ -25,8 +25,16 @@ import { annotationOf } from "./render/annotation.ts";
 import { paintFrameLine } from "./render/errortext.ts";
 import type { ClusterFlags, SharedFlags, World } from "./world.ts";
 
-/** What a plan is for: the more it does, the more of it must be allowed. */
-export type Purpose = "start" | "setVariables" | "tell";
+/** What files are read for: the more it does, the more of it must be allowed. */
+export type Purpose = "start" | "askCluster" | "setVariables" | "tell";
+
+/** What an untrusted file may not demand, by what it is read for. */
+const REFUSED: Readonly<Record<Purpose, (kind: TrustQuestion["demands"][number]["kind"]) => boolean>> = {
+  start: () => true,
+  askCluster: (kind) => kind === "kubeconfig-exec",
+  setVariables: (kind) => kind === "obeyed-variable",
+  tell: () => false,
+};
 
 /** The files as a plan; undefined when they are not fit for use, which has been said then (exit status 2). */
 export async function readPlan(
@@ -40,7 +48,7 @@ export async function readPlan(
   const loaded = await readFiles(world, request, out, ["protected-context"]); // which is refused below
   if (loaded === undefined) return undefined;
   if (purpose === "start") refuseProtected(world, loaded, flags, names);
-  if (purpose !== "tell") refuseUntrusted(world, loaded, flags, purpose);
+  refuseUntrusted(world, loaded, flags, purpose);
   const { config, read, parsed, ownName } = loaded;
   const explicitName = chosenName(world, flags);
   const { forwards, environment } = parsed.project;
@@ -69,15 +77,15 @@ function refuseProtected(
 }
 
 /** @throws KfwdError `UNTRUSTED`. */
-function refuseUntrusted(
+export function refuseUntrusted(
   world: World,
   loaded: GoodConfig,
   flags: ClusterFlags,
-  purpose: "start" | "setVariables",
+  purpose: Purpose,
 ): void {
   if (flags.trust === true || world.env["KFWD_TRUST"] === "1") return;
   const question = world.runtime.trustQuestion(loaded, flags.kubeconfig);
-  const demands = question.demands.filter(({ kind }) => purpose === "start" || kind === "obeyed-variable");
+  const demands = question.demands.filter(({ kind }) => REFUSED[purpose](kind));
   if (demands.length === 0 || world.runtime.isAllowed(question)) return;
   const [first] = demands;
   throw new KfwdError(

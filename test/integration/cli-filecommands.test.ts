@@ -26,6 +26,21 @@ describe.concurrent("without a cluster", () => {
       "guarded.yaml",
     );
     await project.write(
+      JSON.stringify({
+        "current-context": "a",
+        contexts: [{ name: "a", context: { cluster: "a", user: "a" } }],
+        clusters: [{ name: "a", cluster: { server: "https://127.0.0.1:1" } }],
+        users: [
+          { name: "a", user: { exec: { apiVersion: "client.authentication.k8s.io/v1", command: "./no" } } },
+        ],
+      }),
+      "plugin.kubeconfig",
+    );
+    await project.write(
+      'kubeconfig: plugin.kubeconfig\nforwards: { api: "8080:svc/api:80" }\n',
+      "plugin.yaml",
+    );
+    await project.write(
       "forwards: { api: { target: svc/api, port: 8080, env: { PROMPT_COMMAND: touch pwned } } }\n",
       "obeyed.yaml",
     );
@@ -109,6 +124,13 @@ describe.concurrent("without a cluster", () => {
     [["env", "-f", "guarded.yaml"], 0, "export DB_HOST='127.0.0.1'\nexport DB_PORT='5432'\n", ""],
     [["port", "db", "--static", "-f", "guarded.yaml"], 0, "127.0.0.1:5432\n", ""],
     [["port", "api", "--static", "-f", "obeyed.yaml"], 0, "127.0.0.1:8080\n", ""],
+    [["check", "-f", "plugin.yaml"], 0, "", "plugin.yaml: 1 forward, nothing wrong\n"],
+    [
+      ["check", "--cluster", "-f", "plugin.yaml"],
+      2,
+      "",
+      expect.stringContaining('forward "api" uses a kubeconfig that is not your own'),
+    ],
     [
       ["env", "-f", "obeyed.yaml"],
       2,
