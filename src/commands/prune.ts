@@ -4,7 +4,7 @@ import { visible } from "../printable.ts";
 import type { DeadLock, LeftRelay, Leftovers, RelayPlace } from "../runtime/index.ts";
 import { deathText } from "../runtime/index.ts";
 import { Output } from "./output.ts";
-import { loadRequest } from "./plan.ts";
+import { loadRequest, refuseUntrusted } from "./plan.ts";
 import { countText, durationText } from "./render/forward.ts";
 import { INTERRUPTED, type ClusterFlags, type Interrupt, type World } from "./world.ts";
 
@@ -55,13 +55,14 @@ async function pruneAll(world: World, flags: PruneFlags, out: Output, signal: Ab
   return failed.length > 0 ? 1 : 0;
 }
 
-/** Of the file of this folder, if there is a good one; other places are in the locks. */
+/** Of the file of this folder, if there is a good one; other places are in the locks. @throws KfwdError `UNTRUSTED`. */
 async function placesOf(world: World, flags: PruneFlags): Promise<readonly RelayPlace[]> {
   const { context, namespace, kubeconfig } = flags;
   const here = { context, namespace, kubeconfig };
   try {
-    const { parsed } = await world.runtime.load(loadRequest(world, flags));
+    const { parsed, ...loaded } = await world.runtime.load(loadRequest(world, flags));
     if (parsed.kind !== "valid") return [here];
+    refuseUntrusted(world, { ...loaded, parsed }, flags, "askCluster");
     return parsed.project.forwards.map((forward) => ({
       kubeconfig: forward.kubeconfig,
       context: forward.context,

@@ -126,6 +126,12 @@ describe.concurrent("without a cluster", () => {
     [["port", "api", "--static", "-f", "obeyed.yaml"], 0, "127.0.0.1:8080\n", ""],
     [["check", "-f", "plugin.yaml"], 0, "", "plugin.yaml: 1 forward, nothing wrong\n"],
     [
+      ["prune", "--yes", "-f", "plugin.yaml"],
+      2,
+      "",
+      expect.stringContaining('forward "api" uses a kubeconfig that is not your own'),
+    ],
+    [
       ["check", "--cluster", "-f", "plugin.yaml"],
       2,
       "",
