@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline/promises";
 import { run } from "./commands/program.ts";
 import type { Interrupt, World } from "./commands/world.ts";
+import { INPUT_MAX_BYTES } from "./readfile.ts";
 import { realClock } from "./runtime/clock.ts";
 import { homeFolder, workingFolder } from "./runtime/daemon/whereabouts.ts";
 import { Runtime } from "./runtime/index.ts";
@@ -96,7 +97,10 @@ function leave(status: number): void {
 async function readStdin(): Promise<string> {
   process.stdin.setEncoding("utf8");
   let text = "";
-  for await (const chunk of process.stdin) text += String(chunk);
+  for await (const chunk of process.stdin) {
+    text += String(chunk);
+    if (text.length >= INPUT_MAX_BYTES) break;
+  }
   return text;
 }
 

@@ -2,6 +2,9 @@
 import { closeSync, constants, fstatSync, openSync, readSync, statSync, type Stats } from "node:fs";
 import { errnoOf } from "./errno.ts";
 
+/** More is read of no file that users name, and not of standard input, which may have no end. */
+export const INPUT_MAX_BYTES = 4 * 1024 * 1024;
+
 /** What stands at the path is no file. `message` says what it is, to stand after a colon. */
 export class NotAFile extends Error {}
 

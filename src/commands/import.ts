@@ -1,6 +1,7 @@
 /** `kfwd import`: another tool's file, as a forwards.yaml. */
 import { KfwdError } from "../errors.ts";
 import { either, quoted, visible } from "../printable.ts";
+import { INPUT_MAX_BYTES } from "../readfile.ts";
 import { shellWord } from "../shellword.ts";
 import { suggestFrom } from "../suggest.ts";
 import { complaintsOf } from "./complaints.ts";
@@ -25,8 +26,17 @@ export async function importFile(world: World, source: string, flags: ImportFlag
     });
   }
   const text = source === "-" ? await world.readStdin() : readNamed(world, source);
-  const format = wanted ?? formatOf(text);
   const shownAs = source === "-" ? "standard input" : quoted(source);
+  if (Buffer.byteLength(text) >= INPUT_MAX_BYTES) {
+    throw new KfwdError(
+      "CONFIG_UNREADABLE",
+      `${shownAs} is not smaller than ${INPUT_MAX_BYTES / 1024 / 1024} MiB`,
+      {
+        hint: "import its parts one by one",
+      },
+    );
+  }
+  const format = wanted ?? formatOf(text);
   if (format === "forwards") {
     throw new KfwdError("USAGE", `${shownAs} is a forwards.yaml already`, {
       hint: `kfwd check -f ${shellWord(source)}`,

@@ -3,16 +3,15 @@ import { writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { errnoOf, fileTrouble } from "../errno.ts";
 import { KfwdError } from "../errors.ts";
-import { NotAFile, readRegularFile } from "../readfile.ts";
+import { INPUT_MAX_BYTES, NotAFile, readRegularFile } from "../readfile.ts";
 import type { World } from "./world.ts";
 
 /** More than any tool's configuration has. */
-const READ_MAX_BYTES = 4 * 1024 * 1024;
 
 /** The text of a file that was named on the command line. @throws KfwdError `CONFIG_UNREADABLE`. */
 export function readNamed({ cwd }: World, path: string): string {
   try {
-    return readRegularFile(resolve(cwd, path), READ_MAX_BYTES).toString("utf8");
+    return readRegularFile(resolve(cwd, path), INPUT_MAX_BYTES).toString("utf8");
   } catch (thrown) {
     const why = thrown instanceof NotAFile ? thrown.message : fileTrouble(thrown);
     throw new KfwdError("CONFIG_UNREADABLE", `cannot read "${path}": ${why}`, { cause: thrown });

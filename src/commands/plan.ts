@@ -130,6 +130,11 @@ export function loadRequest(world: World, flags: ClusterFlags): LoadRequest {
     throw new KfwdError("USAGE", `"${namespace}" cannot be a namespace`, { hint });
   }
   const files = chosenFiles(world, flags);
+  if (files.indexOf("-") !== files.lastIndexOf("-")) {
+    throw new KfwdError("USAGE", "standard input is named twice, and can be read once", {
+      hint: "-f - -f PATH",
+    });
+  }
   const isLocalRead = flags.local !== false && files.length === 0 && !world.env["CI"];
   return {
     files,

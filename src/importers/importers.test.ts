@@ -245,6 +245,20 @@ forwards:
   });
 });
 
+test("an alias that is no name of a host costs kftray's forward only that", () => {
+  const config = {
+    alias: "My Web!",
+    workload_type: "service",
+    service: "web",
+    remote_port: 80,
+    local_port: 8080,
+  };
+  expect(imported(JSON.stringify([{ ...config, domain_enabled: true }]), "kftray")).toMatchObject({
+    yaml: expect.stringContaining("  my-web:\n    target: svc/web\n") as string,
+    report: ['my-web: its alias cannot be the name of a host: "My Web!"'],
+  });
+});
+
 describe("the others", () => {
   test("compose: short and long ports, ranges, variables", () => {
     const file = `

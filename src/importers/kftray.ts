@@ -1,4 +1,5 @@
 /** kftray's JSON: an array of forwards, of which `remote_port` is the port of the pod. */
+import { quoted } from "../printable.ts";
 import { DraftBuilder, type Draft } from "./draft.ts";
 import { bagOf, documentsOf, portOf, portNumberOf, textOf, type Bag } from "./values.ts";
 
@@ -45,7 +46,7 @@ function readItem(item: Bag, builder: DraftBuilder): void {
     local,
     bind: bindOf(item),
     protocol: protocol === "udp" ? "udp" : undefined,
-    hosts: hostsOf(item),
+    hosts: hostsOf(item, remarks),
     remarks,
   });
 }
@@ -90,11 +91,16 @@ function bindOf(item: Bag): readonly string[] | undefined {
   return address === undefined || address === "127.0.0.1" ? undefined : [address];
 }
 
-function hostsOf(item: Bag): readonly string[] | undefined {
+function hostsOf(item: Bag, remarks: string[]): readonly string[] | undefined {
   const alias = textOf(item["alias"]);
   const isOn = String(item["domain_enabled"]) === "true";
-  return isOn && alias !== undefined ? [alias] : undefined;
+  if (!isOn || alias === undefined) return undefined;
+  if (HOST_NAME.test(alias)) return [alias];
+  remarks.push(`its alias cannot be the name of a host: ${quoted(alias)}`);
+  return undefined;
 }
+
+const HOST_NAME = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/;
 
 const ENABLED = "kftray.app/enabled";
 const CONFIGS = "kftray.app/configs";

@@ -149,6 +149,25 @@ describe.concurrent("without a cluster", () => {
   });
 
   test.each([
+    [["check", "-f", "-"], "error: the file is larger than 256 KiB\n  <stdin>:1:1\n"],
+    [["import", "-"], "error: standard input is not smaller than 4 MiB\n"],
+  ])("standard input of %j may have no end", async (args, stderr) => {
+    const running = project.start(args, { stdin: "\n".repeat(5_000_000) });
+    expect(await running.ended).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining(stderr) as string,
+    });
+  });
+
+  test("standard input can be one file alone", async () => {
+    const { status, stderr } = await project.start(["check", "-f", "-", "-f", "-"], { stdin: SHOP }).ended;
+    expect({ status, stderr }).toEqual({
+      status: 2,
+      stderr: "error: standard input is named twice, and can be read once\nhint: -f - -f PATH\n",
+    });
+  });
+
+  test.each([
     [["check"], { schema: "kfwd.check/1", file: "forwards.yaml", ok: true, findings: [], more: 0 }],
     [
       ["port", "db", "--static"],

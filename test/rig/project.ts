@@ -150,6 +150,7 @@ export class Project implements AsyncDisposable {
       env: { ...this.env, ...env },
       stdio: [stdin === undefined ? "ignore" : "pipe", "pipe", "pipe", ...(channel ? [channel] : [])],
     });
+    child.stdin?.on("error", () => {}); // it may have read enough
     child.stdin?.end(stdin);
     const running = new Running(child);
     this.#running.add(running);
