@@ -1,6 +1,6 @@
 /** `kfwd init`: a first forwards.yaml, from questions, from the Services of a namespace, or an example. */
 import { existsSync, readFileSync, appendFileSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { fileTrouble } from "../errno.ts";
 import { KfwdError } from "../errors.ts";
 import { quoted, visible } from "../printable.ts";
@@ -11,6 +11,7 @@ import { LABEL, LABEL_RULE } from "../schema/kube-name.ts";
 import { complaintsOf } from "./complaints.ts";
 import { writeNew } from "./newfile.ts";
 import { Output } from "./output.ts";
+import { refuseBadNamespace } from "./plan.ts";
 import { localPorts } from "./localports.ts";
 import type { SharedFlags, World } from "./world.ts";
 
@@ -31,6 +32,7 @@ const EXAMPLE = "8080:svc/api:http";
 
 export async function init(world: World, flags: InitFlags): Promise<number> {
   const out = new Output(world, flags);
+  refuseBadNamespace(flags.namespace);
   const there = TAKEN.find((name) => existsSync(join(world.cwd, name)));
   if (there !== undefined) {
     throw new KfwdError("USAGE", `"${there}" is there already, and is left as it is`, { hint: "kfwd check" });
@@ -91,7 +93,7 @@ async function fromCluster(world: World, flags: InitFlags, out: Output): Promise
     const where = {
       ...(context !== undefined && { context }),
       ...(namespace !== undefined && { namespace }),
-      ...(kubeconfig !== undefined && { kubeconfig: join(world.cwd, kubeconfig) }),
+      ...(kubeconfig !== undefined && { kubeconfig: resolve(world.cwd, kubeconfig) }),
     };
     const { place, services } = await survey.services(where, signal);
     const { writeChecked } = await world.loadImporters();
@@ -133,11 +135,16 @@ function draftsOf(
           ...place,
           name: ports.length === 1 ? name : `${name}-${port.name ?? port.port}`,
           target: `svc/${name}`,
-          port: port.name ?? port.port,
+          port: port.name === undefined || isNumeral(port.name) ? port.port : port.name,
           local: choose(port.port),
           protocol: port.protocol === "UDP" ? ("udp" as const) : undefined,
         })),
     );
+}
+
+/** Kubernetes takes a name of digits alone, which in a file would be a number. */
+function isNumeral(name: string): boolean {
+  return /^[0-9]+$/.test(name);
 }
 
 interface Contents {

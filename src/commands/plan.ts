@@ -125,10 +125,7 @@ export async function readFiles(
 /** What a command line and its variables say of the files. @throws KfwdError `USAGE`. */
 export function loadRequest(world: World, flags: ClusterFlags): LoadRequest {
   const { context, namespace, kubeconfig } = flags;
-  if (namespace !== undefined && !LABEL.test(namespace)) {
-    const hint = `a namespace is ${LABEL_RULE}`;
-    throw new KfwdError("USAGE", `"${namespace}" cannot be a namespace`, { hint });
-  }
+  refuseBadNamespace(namespace);
   const files = chosenFiles(world, flags);
   if (files.indexOf("-") !== files.lastIndexOf("-")) {
     throw new KfwdError("USAGE", "standard input is named twice, and can be read once", {
@@ -149,6 +146,13 @@ export function loadRequest(world: World, flags: ClusterFlags): LoadRequest {
       ...(kubeconfig !== undefined && { kubeconfig }),
     },
   };
+}
+
+/** @throws KfwdError `USAGE`. */
+export function refuseBadNamespace(namespace: string | undefined): void {
+  if (namespace === undefined || LABEL.test(namespace)) return;
+  const hint = `a namespace is ${LABEL_RULE}`;
+  throw new KfwdError("USAGE", `"${namespace}" cannot be a namespace`, { hint });
 }
 
 /** `-p`, else KFWD_PROJECT. */

@@ -31,6 +31,7 @@ const BEYOND_THE_SHAPE: ReadonlySet<string> = new Set([
   "UnknownProfile",
   "EnvNameClash",
   "NeedsRelay",
+  "NotForUdp",
   "UnknownKind", // a pattern with every spelling of every kind would be no message for people
   "NoForwards", // a file with includes may leave them out
 ]);

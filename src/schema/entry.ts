@@ -153,7 +153,7 @@ function viaOf(
   if (own === "direct" && (protocol === "udp" || target.kind === "host")) {
     const message = `${aboutOf(entry)}: ${what} is only reached through the relay`;
     const span = entry.fields.spans.get("via") ?? entry.nameAt;
-    report.error({ code: "BadValue", message, hint: "leave out via", span });
+    report.error({ code: "NeedsRelay", message, hint: "leave out via", span });
     return undefined;
   }
   return inherited(own, around.defaults.values.via) ?? "direct";
@@ -174,7 +174,7 @@ function probeOf(
   if (own?.type === undefined) return { ...probe, type: "tunnel" };
   const message = `${aboutOf(entry)}: probe ${quoted(probe.type)} is for TCP, and its protocol is UDP`;
   const span = entry.fields.spans.get("probe") ?? entry.nameAt;
-  report.error({ code: "BadValue", message, hint: "probe: tunnel", span });
+  report.error({ code: "NotForUdp", message, hint: "probe: tunnel", span });
   return undefined;
 }
 

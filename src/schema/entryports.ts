@@ -92,7 +92,7 @@ function remoteOf(entry: RawEntry, kind: Target["kind"], report: Report): Remote
   }
   if (via === "pod" && typeof port === "string" && !isPodPortName(port)) {
     const message = `${about}: no port of a container can be called ${quoted(port)}`;
-    const hint = 'the name of a container port has at most 15 characters and no "--"';
+    const hint = 'the name of a container port has a letter, at most 15 characters and no "--"';
     report.error({ code: "BadPort", message, hint, span: at });
     return undefined;
   }

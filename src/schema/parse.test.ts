@@ -564,7 +564,7 @@ describe("a forward", () => {
     [
       "a long name of a pod port",
       "a: { target: pod/x, port: a-very-long-name, local: 8080 }",
-      '1:39-55 BadPort: forward "a": no port of a container can be called "a-very-long-name" | the name of a container port has at most 15 characters and no "--"',
+      '1:39-55 BadPort: forward "a": no port of a container can be called "a-very-long-name" | the name of a container port has a letter, at most 15 characters and no "--"',
     ],
     [
       "two namespaces",

@@ -15,6 +15,7 @@ describe("a port of the cluster", () => {
     ["digits in quotes", "8080", 8080],
     ["name", "http", "http"],
     ["name with a digit first", "9p", "9p"],
+    ["name that kubectl gives a Service's port", "80-8080", "80-8080"],
     ["long name of a Service port", "a".repeat(63), "a".repeat(63)],
   ])("%s", (_, value, expected) => {
     expect(read((fail) => readPort(value, "port", fail))).toBe(expected);

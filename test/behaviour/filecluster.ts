@@ -128,6 +128,23 @@ export function describeFileAndCluster(world: () => World): void {
       expect(new Set(locals.map(({ local }) => local)).size).toBe(locals.length);
     });
 
+    test("init --from-cluster takes Services as kubectl makes them, and an absolute kubeconfig", async () => {
+      const made = await world().newNamespace();
+      const ports = [
+        { name: "80-8080", port: 80, targetPort: 8080 },
+        { name: "5432", port: 81, targetPort: 81 },
+      ];
+      await world().createService(made, "web", { ports });
+      await using project = await Project.create();
+      const kubeconfig = world().kubeconfig("admin");
+      await project.ok("init", "--from-cluster", "-n", made, "--kubeconfig", kubeconfig);
+      const text = await readFile(join(project.folder, "forwards.yaml"), "utf8");
+      expect(text).toContain('port: "80-8080"\n');
+      expect(text).toContain('svc/web:81"\n');
+      expect(text).not.toContain("Left out");
+      await project.ok("check");
+    });
+
     test("init --from-cluster where there is nothing: exit 2, and no file", async () => {
       const bare = await world().newNamespace();
       await using project = await Project.create({ kubeconfig: world().kubeconfig("admin") });

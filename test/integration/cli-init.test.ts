@@ -36,6 +36,18 @@ forwards:
     expect(await project.run("check", "--strict")).toMatchObject({ status: 0 });
   });
 
+  test.each([["-y"], ["--from-cluster"]])(
+    "%s with what can be no namespace: exit 2, and no file",
+    async (how) => {
+      await using project = await Project.create();
+      expect(await project.run("init", how, "-n", "a b")).toMatchObject({
+        status: 2,
+        stderr: expect.stringMatching(/^error: "a b" cannot be a namespace\n/) as string,
+      });
+      expect(existsSync(join(project.folder, "forwards.yaml"))).toBe(false);
+    },
+  );
+
   test("in a repository forwards.local.yaml is ignored, once", async () => {
     await using project = await Project.create();
     await mkdir(join(project.folder, ".git"));
