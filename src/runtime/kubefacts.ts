@@ -20,17 +20,36 @@ export function kubeconfigPaths(
   return listed.length > 0 ? listed : [join(home, ".kube", "config")];
 }
 
-const CURRENT_CONTEXT =
-  /(?:^|[{,\n])[ \t]*["']?current-context["']?[ \t]*:[ \t]*(?:"([^"\n]*)"|'([^'\n]*)'|([^\s#,}]+))/;
+/** How nearly every kubeconfig has it; to parse one of many clusters takes longer than all else that `up` does here. */
+const PLAIN_LINE =
+  /^current-context:[ \t]+(?:"([^"\\\n]*)"|'([^'\n]*)'|([A-Za-z0-9_](?:[^\s#:]|:(?=\S)|#)*))[ \t]*(?:[ \t]#.*)?\r?$(?!\r?\n[ \t]+\S)/m;
 
 /** The current context of the first file that names one; undefined where none does. */
 export function currentContextOf(paths: readonly string[]): string | undefined {
   for (const path of paths) {
-    const [, double, single, plain] = CURRENT_CONTEXT.exec(textOf(path) ?? "") ?? [];
-    const context = double ?? single ?? plain;
+    const context = currentContextIn(textOf(path) ?? "");
     if (context !== undefined && context !== "") return context;
   }
   return undefined;
+}
+
+/** What is not said once and plainly is for a parser to read: a protected context must not pass for another. */
+function currentContextIn(text: string): string | undefined {
+  const times = text.split("current-context", 3).length - 1;
+  if (times === 0) return undefined;
+  const [, double, single, plain] = (times === 1 && PLAIN_LINE.exec(text)) || [];
+  return double ?? single ?? plain ?? parsedContext(text);
+}
+
+function parsedContext(text: string): string | undefined {
+  try {
+    const config: unknown = parseDocument(text, { uniqueKeys: false, logLevel: "silent" }).toJS();
+    if (typeof config !== "object" || config === null || !("current-context" in config)) return undefined;
+    const { "current-context": context } = config;
+    return typeof context === "string" ? context : undefined;
+  } catch {
+    return undefined; // whoever uses it says what is wrong with it
+  }
 }
 
 function textOf(path: string): string | undefined {
