@@ -71,11 +71,6 @@ forwards:
     told: 'forwards.yaml:2:50 ProtectedContext: forward "a" is in context "prod-eu", which matches protect "*prod*" | --allow-context prod-eu',
   },
   {
-    rule: "metadata-host",
-    files: inFile("forwards: { a: { target: host/169.254.169.254, port: 80, local: 8080 } }"),
-    told: 'forwards.yaml:1:26 MetadataHost: forward "a" leads to "169.254.169.254", where a cloud\'s machines get their credentials | `kfwd up` refuses it without --allow-metadata 169.254.169.254',
-  },
-  {
     rule: "relay-unpinned",
     files: inFile('relay: { image: "acme/relay:1" }\nforwards: { a: "8080:svc/a:1" }'),
     told: 'forwards.yaml:1:8 RelayUnpinned: the relay\'s image "acme/relay:1" has no digest, so it may change | image: acme/relay:1@sha256:…',
