@@ -14,6 +14,11 @@ const inFile = (text: string): Readonly<Record<string, string>> => ({ "forwards.
 
 const CASES: readonly Case[] = [
   {
+    rule: "metadata-host",
+    files: inFile("forwards: { a: { target: host/169.254.169.254, port: 80, local: 8080 } }\n"),
+    told: 'forwards.yaml:1:26 MetadataHost: forward "a" leads to "169.254.169.254", where a cloud\'s machines get their credentials | `kfwd up` refuses it without --allow-metadata 169.254.169.254',
+  },
+  {
     rule: "duplicate-local",
     files: inFile(`ranges: { apis: 8080-8089 }
 forwards:
