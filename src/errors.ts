@@ -15,6 +15,7 @@ export const ERRORS = {
   UNTRUSTED: { exit: 2, hint: "read the file; if you agree with it, run `kfwd allow`" },
   NOTHING_SELECTED: { exit: 2, hint: undefined },
   UNKNOWN_FORWARD: { exit: 2, hint: undefined },
+  UNKNOWN_PROFILE: { exit: 2, hint: undefined },
   METADATA_HOST: { exit: 2, hint: undefined },
 
   FORWARD_FAILED: { exit: 1, hint: "kfwd status" },

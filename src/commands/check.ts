@@ -6,7 +6,7 @@ import type { Diagnostic } from "../schema/diagnostic.ts";
 import type { ParseResult } from "../schema/parse.ts";
 import { examineAll, examinedRecord, exitOf } from "./clustercheck.ts";
 import { Output } from "./output.ts";
-import { findingRecord, loadRequest, refuseUntrusted, tellFindings } from "./plan.ts";
+import { findingRecord, loadRequest, refuseUnknownProfiles, refuseUntrusted, tellFindings } from "./plan.ts";
 import { clusterLines } from "./render/clusterview.ts";
 import { countText } from "./render/forward.ts";
 import { INTERRUPTED, type ClusterFlags, type Interrupt, type World } from "./world.ts";
@@ -29,6 +29,7 @@ export async function check(world: World, flags: CheckFlags): Promise<number> {
     );
   }
   const first = await world.runtime.load(request);
+  if (first.parsed.kind === "valid") refuseUnknownProfiles(first.parsed, flags);
   const told = new Set<string>();
   const results = [await checkOne(world, flags, out, first, told)];
   for (const environment of flags.all ? othersOf(first.parsed) : []) {

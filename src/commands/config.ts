@@ -5,7 +5,7 @@ import { placeText } from "../schema/diagnostic.ts";
 import type { ForwardSpec } from "../schema/spec.ts";
 import { refuseUnfit } from "./dotenv.ts";
 import { Output } from "./output.ts";
-import { chosenName, loadRequest, readFiles } from "./plan.ts";
+import { chosenName, loadRequest, readFiles, refuseUnknownProfiles } from "./plan.ts";
 import { configFields, configYaml } from "./render/configtext.ts";
 import { variablesText } from "./render/shells.ts";
 import type { FileFlags, World } from "./world.ts";
@@ -26,6 +26,7 @@ export async function config(world: World, flags: ConfigFlags): Promise<number> 
   const out = new Output(world, isJson ? { ...flags, json: true } : flags);
   const loaded = await readFiles(world, loadRequest(world, flags), out);
   if (loaded === undefined) return 2;
+  refuseUnknownProfiles(loaded.parsed, flags);
   const { parsed, ownName } = loaded;
   const { project, details } = parsed;
   const list = listOf(flags, project.forwards, details, isJson);

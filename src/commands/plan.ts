@@ -23,7 +23,7 @@ import { shellWord } from "../shellword.ts";
 import type { Output } from "./output.ts";
 import { annotationOf } from "./render/annotation.ts";
 import { paintFrameLine } from "./render/errortext.ts";
-import type { ClusterFlags, SharedFlags, World } from "./world.ts";
+import type { FileFlags, ClusterFlags, SharedFlags, World } from "./world.ts";
 
 /** What files are read for: the more it does, the more of it must be allowed. */
 export type Purpose = "start" | "askCluster" | "setVariables" | "tell";
@@ -47,6 +47,7 @@ export async function readPlan(
   const request = { ...loadRequest(world, flags), names };
   const loaded = await readFiles(world, request, out, ["protected-context"]); // which is refused below
   if (loaded === undefined) return undefined;
+  refuseUnknownProfiles(loaded.parsed, flags);
   if (purpose === "start") refuseProtected(world, loaded, flags, names);
   refuseUntrusted(world, loaded, flags, purpose);
   const { config, read, parsed, ownName } = loaded;
@@ -54,6 +55,16 @@ export async function readPlan(
   const { forwards, environment } = parsed.project;
   const project = inEnvironment(explicitName ?? ownName, environment);
   return { config, read, forwards, ownName, explicitName, environment, project };
+}
+
+/** Of `--profile` alone: the variable may be meant for other projects, too. @throws KfwdError `UNKNOWN_PROFILE`. */
+export function refuseUnknownProfiles({ details }: GoodConfig["parsed"], { profile = [] }: FileFlags): void {
+  const known = [...new Set(details.entries.flatMap(({ profiles }) => profiles))];
+  const unknown = profile.find((name) => !known.includes(name));
+  if (unknown === undefined) return;
+  const hint =
+    known.length === 0 ? "no forward of the file has a profile" : suggestFrom(unknown, known, "known");
+  throw new KfwdError("UNKNOWN_PROFILE", `no profile named "${unknown}"`, { hint });
 }
 
 /** @throws KfwdError `PROTECTED_CONTEXT`. */
@@ -137,7 +148,7 @@ export function loadRequest(world: World, flags: ClusterFlags): LoadRequest {
     files,
     environment: chosenEnvironment(world, flags),
     profiles: flags.profile ?? listOf(world.env["KFWD_PROFILES"], ","),
-    envFiles: flags.envFile ?? [],
+    dotenvs: flags.dotenv ?? [],
     localFile: isLocalRead ? "read" : "ignore",
     allowContexts: flags.allowContext ?? [],
     overrides: {

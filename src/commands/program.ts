@@ -1,6 +1,7 @@
 /** The command line: names, flags and help; each command's work is in a file of its own. */
 import { Command, CommanderError, Option } from "commander";
 import { KfwdError } from "../errors.ts";
+import { shellWord } from "../shellword.ts";
 import { demo } from "./demo.ts";
 import { down, type DownFlags } from "./down.ts";
 import { addFileCommands, type CommandKit } from "./filecommands.ts";
@@ -148,10 +149,11 @@ function fileFlags(command: Command): Command {
       several(filled(command, "--profile <name>")),
     )
     .option(
-      "--env-file <path>",
+      "--dotenv <path>",
       "variables for the file, in place of the .env beside it; may be repeated",
-      several(filled(command, "--env-file <path>")),
+      several(filled(command, "--dotenv <path>")),
     )
+    .addOption(new Option("--env-file <path>").hideHelp().argParser(notEnvFile))
     .option("--no-local", "do not read forwards.local.yaml");
 }
 
@@ -177,6 +179,12 @@ function colourFlag(command: Command): Command {
   return command.addOption(
     new Option("--color <when>", "colour the output").choices(COLOUR_CHOICES).default("auto"),
   );
+}
+
+/** Node takes a flag of this name for itself, wherever it stands, and sets its own variables by it. */
+function notEnvFile(path: string): never {
+  const hint = `--dotenv ${shellWord(path)}`;
+  throw new KfwdError("USAGE", "--env-file is a flag of Node: here it is --dotenv", { hint });
 }
 
 /** Refuses the empty value that a variable has in a script where it is not set. */

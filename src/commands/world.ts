@@ -50,7 +50,7 @@ export interface SharedFlags {
 /** Flags of commands that read the files. */
 export interface FileFlags extends SharedFlags {
   readonly profile?: readonly string[];
-  readonly envFile?: readonly string[];
+  readonly dotenv?: readonly string[];
   /** False after `--no-local`. */
   readonly local?: boolean;
 }

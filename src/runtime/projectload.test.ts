@@ -58,14 +58,14 @@ describe("the files of a project", () => {
     expect(forwardsOf((await load({ localFile: "ignore" })).parsed)["a"]?.required).toBe(true);
   });
 
-  test("--env-file takes the place of .env, the last one wins, and must be there", async () => {
+  test("--dotenv takes the place of .env, the last one wins, and must be there", async () => {
     write("repo/shop/forwards.yaml", "forwards: { a: { target: a, port: $A } }\n");
     write("repo/shop/.env", "A=1\n");
     write("repo/shop/one.env", "A=8081\n");
     write("repo/shop/two.env", "A=8082\n");
-    const { parsed } = await load({ envFiles: ["one.env", "two.env"] });
+    const { parsed } = await load({ dotenvs: ["one.env", "two.env"] });
     expect(forwardsOf(parsed)["a"]?.local).toBe(8082);
-    await expect(load({ envFiles: ["gone.env"] })).rejects.toMatchObject({
+    await expect(load({ dotenvs: ["gone.env"] })).rejects.toMatchObject({
       code: "CONFIG_NOT_FOUND",
       message: `there is no file "${at("repo/shop/gone.env")}"`,
     });

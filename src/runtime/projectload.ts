@@ -25,8 +25,8 @@ export interface LoadRequest {
   readonly profiles?: readonly string[];
   /** Forwards that were named: their profiles do not matter. */
   readonly names?: readonly string[];
-  /** `--env-file` in their order; empty: `.env` beside each file. */
-  readonly envFiles?: readonly string[];
+  /** `--dotenv` in their order; empty: `.env` beside each file. */
+  readonly dotenvs?: readonly string[];
   /** Whether `forwards.local.yaml` beside the file is read if it is there. */
   readonly localFile?: "read" | "ignore";
   /** `--allow-context`. */
@@ -67,7 +67,7 @@ export async function loadProject(world: LoadWorld, request: LoadRequest): Promi
   const onRead = (path: string, bytes: Buffer): void => {
     read.set(path, createHash("sha256").update(bytes).digest("hex"));
   };
-  const variables = new VariableSource(world.env, request.envFiles ?? [], cwd, onRead);
+  const variables = new VariableSource(world.env, request.dotenvs ?? [], cwd, onRead);
   const asFile = ({ shownAs, path, folder, text, sha256 }: ConfigText): FileText => {
     if (path !== null) read.set(path, sha256);
     return { name: shownAs, path, folder, home, root, text, variables: variables.of(folder) };

@@ -20,7 +20,7 @@ export class VariableSource {
   readonly #onRead: OnRead;
 
   /**
-   * `named`: the files of `--env-file`, which take the place of every `.env`.
+   * `named`: the files of `--dotenv`, which take the place of every `.env`.
    * @throws KfwdError `CONFIG_NOT_FOUND`, `CONFIG_UNREADABLE`.
    */
   constructor(env: Environment, named: readonly string[], cwd: string, onRead: OnRead = () => {}) {
@@ -66,7 +66,7 @@ function readEnvFile(path: string, onRead: OnRead): Environment {
     const isFolder = thrown instanceof NotAFile && basename(path) === ".env";
     const errno = errnoOf(thrown);
     if (isFolder || errno === "ENOENT" || errno === "ENOTDIR") {
-      const hint = "name another with --env-file";
+      const hint = "name another with --dotenv";
       throw new KfwdError("CONFIG_NOT_FOUND", `there is no file "${path}"`, { hint, cause: thrown });
     }
     const why = thrown instanceof NotAFile ? thrown.message : fileTrouble(thrown);

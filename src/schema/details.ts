@@ -60,7 +60,7 @@ export interface VariableUse {
   readonly default?: string;
   /** What stood in for it; absent: it was not set. */
   readonly value?: string;
-  /** Who set it: the environment of the process, an `--env-file` or a `.env`. */
+  /** Who set it: the environment of the process, a `--dotenv` or a `.env`. */
   readonly from?: "process" | "file";
   readonly places: readonly SourcePosition[];
 }

@@ -114,6 +114,10 @@ describe.concurrent("environments and guards", () => {
     };
     expect((await run("up", "--wait")).status).toBe(0);
     expect(await entries()).toMatchObject([{ name: "app", description: "mine" }]);
+    expect(await run("up", "-d", "--profile", "mor")).toMatchObject({
+      status: 2,
+      stderr: 'error: no profile named "mor"\nhint: did you mean "more"? known: more\n',
+    });
     expect((await run("up", "--wait", "--no-local", "--profile", "more")).status).toBe(0);
     expect(await entries()).toMatchObject([{ name: "app", description: null }, { name: "extra" }]);
     expect((await run("up", "--wait")).stderr).toContain("removed extra");

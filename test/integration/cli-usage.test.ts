@@ -27,6 +27,11 @@ const WRONG: readonly (readonly [args: readonly string[], message: string, hint:
   [["up", "--wiat=1"], 'unknown option "--wiat=1"', 'did you mean "--wait"?'],
   [["up", "--\u001b[2J"], 'unknown option "--\\u001b[2J"', "kfwd help up"],
   [["ps", "--jsn"], 'unknown option "--jsn"', 'did you mean "--json"?'],
+  [
+    ["check", "--env-file", "/dev/null"],
+    "--env-file is a flag of Node: here it is --dotenv",
+    "--dotenv /dev/null",
+  ],
   [["down", "--wait"], 'unknown option "--wait"', "kfwd help down"],
   [["demo", "-f", "x"], 'unknown option "-f"', "kfwd help demo"],
   [
