@@ -60,11 +60,6 @@ forwards:
     told: 'forwards.yaml:1:47 PublicBind: forward "a": other machines can connect through 0.0.0.0, :: | bind: localhost',
   },
   {
-    rule: "metadata-host",
-    files: inFile("forwards: { a: { target: host/169.254.169.254, port: 8080 } }"),
-    told: 'forwards.yaml:1:26 MetadataHost: forward "a" leads to "169.254.169.254", where a cloud\'s machines get their credentials | `kfwd up` refuses it without --allow-metadata 169.254.169.254',
-  },
-  {
     rule: "compose-clash",
     files: inFile('forwards: { a: "8080:svc/a:1" }'),
     given: { facts: { published: new Map([[8080, '"web" of compose.yaml']]) } },
