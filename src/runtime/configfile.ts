@@ -33,6 +33,24 @@ export function findConfig(search: Search, named: string | undefined): string {
   throw new KfwdError("CONFIG_NOT_FOUND", `no forwards.yaml in ${search.cwd} or its parents`);
 }
 
+/** Names of the files beside a found one that would have been taken in its place; links to the same file are not told. */
+export function rivalsOf(path: string): readonly string[] {
+  const folder = dirname(path);
+  const own = CONFIG_NAMES.findIndex((name) => name === basename(path));
+  return CONFIG_NAMES.slice(own + 1).filter((name) => {
+    const rival = join(folder, name);
+    return isThere(rival) && realIfThere(rival) !== realIfThere(path);
+  });
+}
+
+function realIfThere(path: string): string {
+  try {
+    return realpathSync.native(path);
+  } catch {
+    return path;
+  }
+}
+
 /** The working folder and its parents, up to the home folder or the root. */
 export function foldersUpwards({ cwd, home }: Search): readonly string[] {
   const folders = foldersAbove(resolve(cwd));

@@ -82,6 +82,25 @@ describe("the files of a project", () => {
     ]);
   });
 
+  test("of several in one folder the first is read, and the others are warned of unless one was named", async () => {
+    write("repo/shop/kfwd.yaml", API);
+    write("repo/shop/kfwd.yml", API);
+    expect(told((await load()).parsed)).toEqual([
+      'kfwd.yaml:1:1 SeveralFiles: "kfwd.yml" beside "kfwd.yaml" is not read | keep one of them, or name the one you mean with -f',
+    ]);
+    write("repo/shop/forwards.yaml", "forwards: { first: 8080:svc/a:80 }\n");
+    const loaded = await load();
+    expect(Object.keys(forwardsOf(loaded.parsed))).toEqual(["first"]);
+    expect(told(loaded.parsed)[0]).toContain('"kfwd.yaml", "kfwd.yml" beside "forwards.yaml" are not read');
+    expect(told((await load({ files: ["kfwd.yaml"] })).parsed)).toEqual([]);
+  });
+
+  test("a second name of the same file is no second file", async () => {
+    write("repo/shop/forwards.yaml", API);
+    symlinkSync(at("repo/shop/forwards.yaml"), at("repo/shop/kfwd.yaml"));
+    expect(told((await load()).parsed)).toEqual([]);
+  });
+
   test("an include from a package, hoisted or not", async () => {
     write("repo/shop/forwards.yaml", 'include: "pkg:@acme/ports/f.yaml"\n');
     write("repo/node_modules/@acme/ports/f.yaml", API);

@@ -10,7 +10,14 @@ import type { FileText } from "../schema/layer.ts";
 import { parseProject, type ParseResult } from "../schema/parse.ts";
 import type { Overrides } from "../schema/rawentry.ts";
 import { composePorts } from "./composeports.ts";
-import { configFromText, findConfig, projectNameOf, readConfig, type ConfigText } from "./configfile.ts";
+import {
+  configFromText,
+  findConfig,
+  projectNameOf,
+  readConfig,
+  rivalsOf,
+  type ConfigText,
+} from "./configfile.ts";
 import { isInGitIndex } from "./gitindex.ts";
 import { includeReader, projectRoot } from "./includefile.ts";
 import { VariableSource } from "./variablefiles.ts";
@@ -83,7 +90,8 @@ export async function loadProject(world: LoadWorld, request: LoadRequest): Promi
   const include = includeReader({ root, home, cwd, variables }, onRead);
   const { kubeconfig } = request.overrides; // as the user wrote it, relative to the working folder
   const overrides = { ...request.overrides, ...(kubeconfig && { kubeconfig: resolve(cwd, kubeconfig) }) };
-  const facts = factsOf(world, config, root, local);
+  const rivals = first === undefined ? rivalsOf(resolve(cwd, config.shownAs)) : [];
+  const facts = { ...factsOf(world, config, root, local), rivals };
   const parsed = parseProject({ files, include }, { ...request, overrides }, facts);
   const named = parsed.kind === "valid" ? parsed.project.name : undefined;
   return {

@@ -36,6 +36,8 @@ export interface Facts {
   readonly published?: ReadonlyMap<number, string>;
   /** Whether version control tracks the local file. */
   readonly isLocalTracked?: boolean;
+  /** Names of files beside the base that would be read if it were not there. */
+  readonly rivals?: readonly string[];
 }
 
 /** A forward of a file that hides an included one. */
@@ -92,9 +94,23 @@ export function assemble(parts: Parts, report: Report): Assembled {
     profiles,
     named: new Set(choice.names),
   };
+  reportRivals(parts, report);
   const placed = entriesOf(merged, parts, report).flatMap((entry) => specsOf(entry, around, report));
   if (isUsable) lintAll(placed, ranges, new Linter(lint, report), parts);
   return { placed, ranges, portOffset, profiles, lint, defaults };
+}
+
+function reportRivals({ prepared: [base], facts: { rivals = [] } }: Parts, report: Report): void {
+  if (base === undefined || rivals.length === 0) return;
+  const others = rivals.map(quoted).join(", ");
+  const message = `${others} beside ${quoted(base.file.name)} ${rivals.length === 1 ? "is" : "are"} not read`;
+  const hint = "keep one of them, or name the one you mean with -f";
+  report.warning({
+    code: "SeveralFiles",
+    message,
+    hint,
+    span: { ...base.tree.span, end: base.tree.span.start },
+  });
 }
 
 function mergedDefaults(defaults: TreeMap, report: Report): Fields<DefaultsFields> | undefined {
