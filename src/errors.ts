@@ -2,7 +2,7 @@
  * Every way kfwd can fail, in one table: the code that `--json` shows (as `KFWD_<code>`), the exit status it ends
  * a command with, and what the user can do about it when the place that throws knows nothing better.
  *
- * Exit statuses: 1 a forward failed or was late · 2 usage or configuration · 3 nothing runs, or its owner cannot be
+ * Exit statuses: 1 a forward failed or was late, or the output was lost · 2 usage or configuration · 3 nothing runs, or its owner cannot be
  * proven · 4 cluster access · 5 local port, lock or runtime folder · 70 a bug.
  */
 export const ERRORS = {
@@ -20,6 +20,7 @@ export const ERRORS = {
 
   FORWARD_FAILED: { exit: 1, hint: "kfwd status" },
   NOT_READY_IN_TIME: { exit: 1, hint: "kfwd status" },
+  OUTPUT_LOST: { exit: 1, hint: "make room where the output goes" },
   VERSION_SKEW: { exit: 1, hint: "run `kfwd down`, then `kfwd up` with this version" },
 
   NOT_RUNNING: { exit: 3, hint: "kfwd up" },

@@ -1,7 +1,8 @@
 /** Composition root of the CLI: the real streams, clock and signals; argv to a command; the process's end. */
 import { join } from "node:path";
 import { createInterface } from "node:readline/promises";
-import { run } from "./commands/program.ts";
+import { lostOutput } from "./commands/output.ts";
+import { complain, run } from "./commands/program.ts";
 import type { Interrupt, World } from "./commands/world.ts";
 import { INPUT_MAX_BYTES } from "./readfile.ts";
 import { realClock } from "./runtime/clock.ts";
@@ -80,7 +81,8 @@ process.on("beforeExit", () => {
   process.exit(70);
 });
 
-run(world, process.argv.slice(2)).then(leave, (error: unknown) => {
+const args = process.argv.slice(2);
+run(world, args).then(leave, (error: unknown) => {
   process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
   leave(70);
 });
@@ -89,9 +91,11 @@ run(world, process.argv.slice(2)).then(leave, (error: unknown) => {
 function leave(status: number): void {
   process.exitCode = status;
   for (const signal of HANDLED) process.on(signal, () => process.exit(status)); // the command has answered already
-  const streams = [process.stdout, process.stderr];
-  let waiting = streams.length;
-  for (const stream of streams) stream.write("", () => --waiting === 0 && process.exit(status));
+  process.stdout.write("", () => {
+    const lost = lostOutput(process.stdout);
+    const exit = lost === undefined ? status : status || complain(world, args, lost);
+    process.stderr.write("", () => process.exit(exit));
+  });
 }
 
 async function readStdin(): Promise<string> {

@@ -1,4 +1,5 @@
 /** Where a command's words go: data to stdout, everything said to people to stderr. */
+import { errnoOf, fileTrouble } from "../errno.ts";
 import { KfwdError } from "../errors.ts";
 import { colourLevel, paintFor, type Paint } from "./render/colour.ts";
 import { errorJson, errorText } from "./render/errortext.ts";
@@ -53,6 +54,17 @@ export class Output {
     const text = this.progress === "json" ? errorJson(error) : errorText(error, this.notePaint);
     this.stderr.write(`${text}\n`);
   }
+}
+
+/** Why what was printed on stdout is not where it should be; a reader that has had enough is no such reason. */
+export function lostOutput({ errored, isTTY }: NodeJS.WriteStream): KfwdError | undefined {
+  if (errored === null) return undefined;
+  const errno = errnoOf(errored) ?? "";
+  const isReaderGone = errno === "EPIPE" || errno === "ECONNRESET" || (errno === "EIO" && isTTY);
+  if (isReaderGone) return undefined;
+  return new KfwdError("OUTPUT_LOST", `cannot write to standard output: ${fileTrouble(errored)}`, {
+    cause: errored,
+  });
 }
 
 function progressForm(world: World, flags: SharedFlags): ProgressForm {

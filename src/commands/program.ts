@@ -16,7 +16,7 @@ import type { SharedFlags, World } from "./world.ts";
 const EXIT_STATUSES = `
 Exit status:
   0    done; after \`up\` in the foreground: ended by a signal once it was running
-  1    a forward failed, or was not ready in time
+  1    a forward failed or was not ready in time, or the output could not be written
   2    usage or configuration
   3    nothing runs, or its supervisor cannot be reached
   4    cluster access: kubeconfig, context, credentials, network, rights
@@ -35,9 +35,14 @@ export async function run(world: World, args: readonly string[]): Promise<number
     const parsing = thrown instanceof CommanderError ? thrown : undefined;
     const error = parsing === undefined ? KfwdError.from(thrown) : usageError(parsing, program, args);
     if (error === undefined) return parsing?.exitCode === 0 ? 0 : 2;
-    new Output(world, { color: colourOf(args), json: args.includes("--json") }).error(error);
-    return error.exit;
+    return complain(world, args, error);
   }
+}
+
+/** Tells an error that comes before the flags were read, or after the command; answers its exit status. */
+export function complain(world: World, args: readonly string[], error: KfwdError): number {
+  new Output(world, { color: colourOf(args), json: args.includes("--json") }).error(error);
+  return error.exit;
 }
 
 function build(world: World, outcome: { exit: number }): Command {

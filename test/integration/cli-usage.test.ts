@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process";
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { SandboxWorld } from "../behaviour/sandboxworld.ts";
@@ -129,6 +130,22 @@ describe.concurrent("a command line", () => {
       stdout: "",
       stderr: `error: ${message}\n${hint === "" ? "" : `hint: ${hint}\n`}`,
     });
+  });
+
+  test.skipIf(!existsSync("/dev/full")).each([
+    [
+      ["help"],
+      "error: cannot write to standard output: the disk is full\nhint: make room where the output goes\n",
+    ],
+    [
+      ["check", "--json", "-f", "-"],
+      '{"error":{"code":"KFWD_OUTPUT_LOST","message":"cannot write to standard output: the disk is full","hint":"make room where the output goes"}}\n',
+    ],
+  ])("%j whose output is lost says so", async (args, stderr) => {
+    const stdin = 'forwards: { a: "8080:svc/a:80" }';
+    const script = 'exec "$0" "$@" > /dev/full';
+    const ended = await nowhere.exec("sh", ["-c", script, process.execPath, CLI, ...args], { stdin }).ended;
+    expect(ended).toMatchObject({ status: 1, signal: null, stderr });
   });
 
   test("that is wrong and asks for JSON gets it, on stderr", async () => {
