@@ -60,20 +60,28 @@ function addAllow({ world, outcome, command, shared, fileFlags }: CommandKit): v
   });
 }
 
+/** What `config` prints alone, in place of the whole: one of them at a time. */
+const CONFIG_PARTS = [
+  ["names", "the forwards' names alone"],
+  ["profiles", "the profiles alone"],
+  ["environments", "the environments alone"],
+  ["variables", "the variables in the files, their defaults and where they are used"],
+  ["environment", "the values that variables have, as a .env file"],
+  ["hash", "a hash of each forward, which changes when it does"],
+] as const;
+
 function addConfig({ world, outcome, command, shared, fileFlags }: CommandKit): void {
   const config = shared(fileFlags(command("config", "print what the files come to")))
     .addOption(new Option("-o, --output <form>", "how to print it (default: yaml)").choices(["yaml", "json"]))
     .option("--origin", "also where each value comes from")
-    .option("--names", "the forwards' names alone")
-    .option("--profiles", "the profiles alone")
-    .option("--environments", "the environments alone")
-    .option("--variables", "the variables in the files, their defaults and where they are used")
-    .option("--environment", "the values that variables have, as a .env file")
-    .option("--hash", "a hash of each forward, which changes when it does")
     .addHelpText(
       "after",
       "\nExamples:\n  kfwd config --origin\n  kfwd config -e staging -o json | jq '.forwards.api.local'",
     );
+  for (const [flag, what] of CONFIG_PARTS) {
+    const others = CONFIG_PARTS.map(([other]) => other).filter((other) => other !== flag);
+    config.addOption(new Option(`--${flag}`, what).conflicts(["origin", ...others]));
+  }
   config.action(async () => {
     const { config: run } = await import("./config.ts");
     outcome.exit = await run(world, config.opts<ConfigFlags>());

@@ -34,6 +34,10 @@ export function usageError(
       const choices = command?.options.find((option) => option.flags === flags)?.argChoices ?? [];
       return fail(`option "${flags}" cannot be "${value}": it must be ${either(choices)}`);
     }
+    case "commander.conflictingOption": {
+      const [, one = "", other = ""] = /'(.*?)' cannot be used with option '(.*?)'/s.exec(sentence) ?? [];
+      return fail(`${one} cannot go with ${other}`);
+    }
     case "commander.missingArgument":
       return fail(`argument "${quoted}" is missing`);
     case "commander.excessArguments":

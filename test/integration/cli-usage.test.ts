@@ -33,6 +33,8 @@ const WRONG: readonly (readonly [args: readonly string[], message: string, hint:
     "--env-file is a flag of Node: here it is --dotenv",
     "--dotenv /dev/null",
   ],
+  [["config", "--names", "--hash"], "--names cannot go with --hash", "kfwd help config"],
+  [["config", "--hash", "--origin"], "--hash cannot go with --origin", "kfwd help config"],
   [["down", "--wait"], 'unknown option "--wait"', "kfwd help down"],
   [["demo", "-f", "x"], 'unknown option "-f"', "kfwd help demo"],
   [
