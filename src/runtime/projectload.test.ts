@@ -166,8 +166,18 @@ describe("what needs trust", () => {
   const DANGERS: readonly (readonly [string, string, string])[] = [
     ["all addresses", "forwards: { a: { target: a, port: 8080, bind: 0.0.0.0 } }", "public-bind"],
     ["the bridge", "forwards: { a: { target: a, port: 8080, bind: docker } }", "public-bind"],
-    ["an image", "forwards: { a: { target: a, port: 8080, relay: { image: x } } }", "relay-image"],
-    ["an image for all", "relay: { image: x }\nforwards: { a: 8080:svc/a:80 }", "relay-image"],
+    [
+      "an image",
+      "forwards: { a: { target: a, port: 8080, via: relay, relay: { image: x } } }",
+      "relay-image",
+    ],
+    ["an image for all", "relay: { image: x }\nforwards: { a: 8080:svc/a:80/udp }", "relay-image"],
+    ["a port of the system", "forwards: { a: 1023:svc/a:80 }", "privileged-port"],
+    [
+      "a range from such a port",
+      "ranges: { r: 1000-1100 }\nforwards: { a: { target: a, port: 80, local: auto, range: r } }",
+      "privileged-port",
+    ],
     ["a host", "forwards: { a: { target: host/10.0.0.1, port: 8080 } }", "host-target"],
     [
       "a variable that runs",
@@ -190,6 +200,29 @@ describe("what needs trust", () => {
     write("repo/shop/forwards.yaml", `${text}\n`);
     const config = good(await load());
     expect(trustQuestion(config, undefined, facts()).demands.map((one) => one.kind)).toEqual([kind]);
+  });
+
+  test("the image of a relay is told once, where it is chosen, if anything takes the relay", async () => {
+    const demands = async (forwards: string) => {
+      write("repo/shop/forwards.yaml", `relay: { image: x }\nforwards: { ${forwards} }\n`);
+      return trustQuestion(good(await load()), undefined, facts()).demands.map(
+        ({ message, source: { line, column } }) => `${line}:${column} ${message}`,
+      );
+    };
+    const shared = '1:8 the relay runs the image "x" in your cluster';
+    expect(await demands("a: 8080:svc/a:80, b: 1024:svc/b:80")).toEqual([]);
+    expect(await demands("a: 8080:svc/a:80/udp, b: 8081:svc/b:80/udp, c: 8082:svc/c:80")).toEqual([shared]);
+    const udp = "target: a, port: 8080, protocol: udp";
+    expect(await demands(`a: { ${udp}, relay: { namespace: n } }`)).toEqual([shared]);
+    expect(await demands(`a: { ${udp}, relay: { image: y } }`)).toEqual([
+      '2:63 the relay runs the image "y" in your cluster',
+    ]);
+    write(
+      "repo/shop/f.yaml",
+      `defaults: { relay: { image: z } }\nforwards: { p: { ${udp} }, q: { ${udp}, local: 1024 } }\n`,
+    );
+    write("repo/shop/forwards.yaml", "include: f.yaml\n");
+    expect(trustQuestion(good(await load()), undefined, facts()).demands).toHaveLength(1);
   });
 
   test("nothing else does: a kubeconfig of certificates, one from the command line, a forward that is off", async () => {

@@ -76,7 +76,13 @@ export interface FileUse {
 
 /** Something that a file may want only if its reader trusts it. */
 export interface TrustDemand {
-  readonly kind: "public-bind" | "relay-image" | "host-target" | "kubeconfig-exec" | "obeyed-variable";
+  readonly kind:
+    | "public-bind"
+    | "privileged-port"
+    | "relay-image"
+    | "host-target"
+    | "kubeconfig-exec"
+    | "obeyed-variable";
   /** `forward "db": bind 0.0.0.0 lets other machines connect` */
   readonly message: string;
   readonly source: SourcePosition;

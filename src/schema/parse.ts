@@ -1,13 +1,11 @@
 /** Files of a project in, a project or diagnostics out. */
-import { isLoopback } from "./address.ts";
 import type { Choice, Facts } from "./assemble.ts";
 import { compile, type Compiled, type ProjectFiles } from "./compile.ts";
-import type { EntryDetails, ProjectDetails, TrustDemand } from "./details.ts";
+import { demandsOf } from "./demands.ts";
+import type { EntryDetails, ProjectDetails } from "./details.ts";
 import type { Diagnostic, Texts } from "./diagnostic.ts";
 import { PROJECT_NAME } from "./fields.ts";
-import { isObeyed } from "./obeyed.ts";
 import type { PathBase } from "./paths.ts";
-import { quoted } from "../printable.ts";
 import type { Overrides, PlacedSpec } from "./rawentry.ts";
 import { Report } from "./report.ts";
 import { makeSource, positionOf } from "./source.ts";
@@ -106,7 +104,7 @@ function detailsOf(compiled: Compiled, { files }: ProjectFiles): ProjectDetails 
       .filter(({ role, file }) => role === "include" || isFile.has(file.name))
       .map(({ role, file }) => ({ name: file.name, path: file.path, role })),
     lint: compiled.lint,
-    demands: placed.filter(({ off }) => off === undefined).flatMap(demandsOf),
+    demands: demandsOf(placed, compiled.defaults),
   };
 }
 
@@ -133,29 +131,4 @@ function addOrigins(tree: Tree, path: string, origins: Record<string, SourcePosi
     if (below === "probe" && entry.value.kind === "scalar") origins["probe.type"] = position;
     addOrigins(entry.value, below, origins);
   }
-}
-
-/** What a forward wants that only a trusted file may have. */
-function demandsOf({ spec, bindWords, at }: PlacedSpec): readonly TrustDemand[] {
-  const about = `forward ${quoted(spec.name)}`;
-  const demands: TrustDemand[] = [];
-  const open = bindWords.filter((address) => !isLoopback(address));
-  if (open.length > 0) {
-    const message = `${about} listens on ${open.slice(0, 3).join(", ")}, where others can connect`;
-    demands.push({ kind: "public-bind", message, source: positionOf(at("bind")) });
-  }
-  if (spec.relay?.image !== undefined) {
-    const message = `${about} runs the image ${quoted(spec.relay.image)} in your cluster`;
-    demands.push({ kind: "relay-image", message, source: positionOf(at("relay")) });
-  }
-  if (spec.target.kind === "host") {
-    const message = `${about} reaches ${quoted(spec.target.name)} from inside your cluster`;
-    demands.push({ kind: "host-target", message, source: positionOf(at("target")) });
-  }
-  const obeyed = Object.keys(spec.env ?? {}).filter(isObeyed);
-  if (obeyed.length > 0) {
-    const message = `${about} sets ${obeyed.slice(0, 3).join(", ")}, which other programs obey`;
-    demands.push({ kind: "obeyed-variable", message, source: positionOf(at("env")) });
-  }
-  return demands;
 }

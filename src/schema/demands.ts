@@ -1,0 +1,67 @@
+/** What files want that only trusted files may have. */
+import { isLoopback } from "./address.ts";
+import type { TrustDemand } from "./details.ts";
+import { isObeyed } from "./obeyed.ts";
+import { UNPRIVILEGED_FIRST } from "./port.ts";
+import { quoted } from "../printable.ts";
+import type { PlacedSpec } from "./rawentry.ts";
+import { positionOf } from "./source.ts";
+import type { ForwardSpec } from "./spec.ts";
+import { spanOfValue, type TreeMap } from "./tree.ts";
+
+/** The demands of all forwards that are on; what several have from one place is told once. */
+export function demandsOf(
+  placed: readonly PlacedSpec[],
+  defaults: TreeMap | undefined,
+): readonly TrustDemand[] {
+  const demands = new Map<string, TrustDemand>();
+  for (const one of placed) {
+    if (one.off !== undefined) continue;
+    for (const demand of demandsOfOne(one, defaults)) {
+      const { kind, message, source } = demand;
+      demands.set(`${kind} ${source.file} ${source.line} ${source.column} ${message}`, demand);
+    }
+  }
+  return [...demands.values()];
+}
+
+function demandsOfOne(
+  { spec, entry, bindWords, localAt, at }: PlacedSpec,
+  defaults: TreeMap | undefined,
+): readonly TrustDemand[] {
+  const about = `forward ${quoted(spec.name)}`;
+  const demands: TrustDemand[] = [];
+  const open = bindWords.filter((address) => !isLoopback(address));
+  if (open.length > 0) {
+    const message = `${about} listens on ${open.slice(0, 3).join(", ")}, where others can connect`;
+    demands.push({ kind: "public-bind", message, source: positionOf(at("bind")) });
+  }
+  const lowest = spec.local === "auto" ? spec.localRange?.first : spec.local;
+  if (lowest !== undefined && lowest < UNPRIVILEGED_FIRST) {
+    const port = spec.local === "auto" ? `a port from ${lowest}` : `port ${lowest}`;
+    const message = `${about} listens on ${port}, below ${UNPRIVILEGED_FIRST} as services of the system do`;
+    demands.push({ kind: "privileged-port", message, source: positionOf(localAt) });
+  }
+  const image = spec.relay?.image;
+  if (image !== undefined && takesRelay(spec)) {
+    const isOwn = entry.fields.values.relay?.image !== undefined;
+    const shared = isOwn ? undefined : defaults?.entries.get("relay");
+    const message = `the relay runs the image ${quoted(image)} in your cluster`;
+    const span = shared === undefined ? at("relay") : spanOfValue(shared);
+    demands.push({ kind: "relay-image", message, source: positionOf(span) });
+  }
+  if (spec.target.kind === "host") {
+    const message = `${about} reaches ${quoted(spec.target.name)} from inside your cluster`;
+    demands.push({ kind: "host-target", message, source: positionOf(at("target")) });
+  }
+  const obeyed = Object.keys(spec.env ?? {}).filter(isObeyed);
+  if (obeyed.length > 0) {
+    const message = `${about} sets ${obeyed.slice(0, 3).join(", ")}, which other programs obey`;
+    demands.push({ kind: "obeyed-variable", message, source: positionOf(at("env")) });
+  }
+  return demands;
+}
+
+function takesRelay({ via, protocol, target }: ForwardSpec): boolean {
+  return via === "relay" || protocol === "udp" || target.kind === "host";
+}
