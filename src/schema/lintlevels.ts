@@ -49,6 +49,12 @@ export class Linter {
     this.#report = report;
   }
 
+  /** Whether anybody would be told of it: in a large file that has errors the words for all else take as long as the rest. */
+  hears(rule: LintRule): boolean {
+    const level = this.#levels[rule] ?? LINT_RULES[rule];
+    return level === "error" || (level !== "off" && !this.#report.hasErrors);
+  }
+
   /** `usual` takes the place of the rule's own level where the files say nothing. */
   tell(rule: LintRule, finding: Omit<Finding, "code" | "rule">, usual?: LintLevel): void {
     const level = this.#levels[rule] ?? usual ?? LINT_RULES[rule];

@@ -117,27 +117,27 @@ function lintNumber(
 ): void {
   const { local, name, url } = spec;
   if (local === "auto") return;
-  const binds = `forward ${quoted(name)} binds local port ${local}`;
-  if (local < UNPRIVILEGED_FIRST) {
-    const message = `${binds}: ports below ${UNPRIVILEGED_FIRST} need root on most systems`;
+  const binds = (): string => `forward ${quoted(name)} binds local port ${local}`;
+  if (local < UNPRIVILEGED_FIRST && linter.hears("privileged")) {
+    const message = `${binds()}: ports below ${UNPRIVILEGED_FIRST} need root on most systems`;
     linter.tell("privileged", { message, hint: `local: ${local + 8000}`, span: localAt });
   }
-  if (local >= EPHEMERAL.first && local <= EPHEMERAL.last) {
-    const message = `${binds}: Linux hands out ${EPHEMERAL.first}-${EPHEMERAL.last} to any program`;
+  if (local >= EPHEMERAL.first && local <= EPHEMERAL.last && linter.hears("ephemeral")) {
+    const message = `${binds()}: Linux hands out ${EPHEMERAL.first}-${EPHEMERAL.last} to any program`;
     linter.tell("ephemeral", { message, hint: `use a port below ${EPHEMERAL.first}`, span: localAt });
   }
   if (AIRPLAY_PORTS.includes(local) && spec.protocol === "tcp") {
-    const message = `${binds}: macOS has its AirPlay Receiver on ${either(AIRPLAY_PORTS.map(String))}`;
+    const message = `${binds()}: macOS has its AirPlay Receiver on ${either(AIRPLAY_PORTS.map(String))}`;
     linter.tell("macos-airplay", { message, hint: `local: ${local + 1}`, span: localAt });
   }
   if (BAD_PORTS.has(local) && isWeb(spec)) {
-    const message = `${binds}: browsers and fetch refuse to go there ("bad port")`;
+    const message = `${binds()}: browsers and fetch refuse to go there ("bad port")`;
     const hint = url === undefined ? "use another port" : "use another port, since it has a url";
     linter.tell("bad-port", { message, hint, span: localAt });
   }
   const service = published.get(local);
   if (service !== undefined && spec.protocol === "tcp") {
-    const message = `${binds}, which ${service} publishes too`;
+    const message = `${binds()}, which ${service} publishes too`;
     linter.tell("compose-clash", { message, hint: "use another port for one of them", span: localAt });
   }
 }

@@ -91,6 +91,7 @@ function lintRelay({ spec, at }: PlacedSpec, linter: Linter): void {
 /** YAML 1.1 readers take `22:22` for a number, so a forward in one line is better off in quotes. */
 function lintQuotes({ entry, spec }: PlacedSpec, linter: Linter): void {
   const { tree } = entry;
+  if (!linter.hears("unquoted-compact")) return;
   if (!tree.compact || spec.name !== entry.name) return;
   const { source, start, end } = tree.span;
   const written = source.text.slice(start, end);

@@ -72,6 +72,7 @@ export class Report {
   }
 
   #add(severity: Diagnostic["severity"], finding: Finding): void {
+    if (severity !== "error" && this.hasErrors) return; // nobody is told it beside errors
     const { code, message, span } = finding;
     const key = `${severity} ${code} ${span.source.name} ${span.start} ${span.end} ${message}`;
     if (this.#seen.has(key)) return;
