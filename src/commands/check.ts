@@ -5,6 +5,7 @@ import type { GoodConfig, LoadedConfig } from "../runtime/index.ts";
 import type { Diagnostic } from "../schema/diagnostic.ts";
 import type { ParseResult } from "../schema/parse.ts";
 import { examineAll, examinedRecord, exitOf } from "./clustercheck.ts";
+import { gainByRelay, type Gain } from "./gain.ts";
 import { Output } from "./output.ts";
 import { findingRecord, loadRequest, refuseUnknownProfiles, refuseUntrusted, tellFindings } from "./plan.ts";
 import { clusterLines } from "./render/clusterview.ts";
@@ -41,12 +42,14 @@ export async function check(world: World, flags: CheckFlags): Promise<number> {
   const findings = results.flatMap((result) => result.findings);
   const more = results.reduce((sum, result) => sum + result.more, 0);
   const cluster = flags.cluster ? { cluster: results.flatMap((result) => result.cluster) } : {};
+  const gains = results.flatMap((result) => result.gains);
   out.json({
     schema: "kfwd.check/1",
     file: first.config.shownAs,
     ok: exit === 0,
     findings,
     more,
+    gainByRelay: gains,
     ...cluster,
   });
   return exit;
@@ -57,6 +60,7 @@ interface Result {
   /** As JSON has them. */
   readonly findings: readonly object[];
   readonly more: number;
+  readonly gains: readonly object[];
   readonly cluster: readonly object[];
 }
 
@@ -80,6 +84,12 @@ async function checkOne(
     const where = environment === undefined ? "" : ` (environment ${environment})`;
     out.note(`${visible(config.shownAs)}${where}: ${summaryOf(parsed)}`);
   }
+  const gains = await gainsOf(
+    world,
+    environment === undefined ? flags : { ...flags, env: environment },
+    parsed,
+  );
+  for (const { name, message } of gains) out.note(`note: ${visible(name)}: ${message}`);
   const answers =
     flags.cluster && !isBad && parsed.kind === "valid"
       ? await askClusters(world, { ...loaded, parsed }, flags)
@@ -91,8 +101,13 @@ async function checkOne(
     exit: isBad ? 2 : (answers?.exit ?? 0),
     findings: found.map((one) => ({ severity: one.severity, ...findingRecord(one) })),
     more: parsed.more,
+    gains: gains.map((gain) => ({ ...gain, environment: environment ?? null })),
     cluster: answers?.records.map((record) => ({ ...record, environment: environment ?? null })) ?? [],
   };
+}
+
+async function gainsOf(world: World, flags: CheckFlags, parsed: ParseResult): Promise<readonly Gain[]> {
+  return parsed.kind === "valid" ? gainByRelay(world, flags, parsed.details) : [];
 }
 
 /** The environments besides the one that was read. */

@@ -174,6 +174,16 @@ export function describeDatagrams(world: () => World): void {
       expect(stdout).not.toContain("web: ");
     });
 
+    test("and so does `check`, as long as the project runs", async () => {
+      const { stderr } = await project.ok("check");
+      expect(stderr).toMatch(/^note: direct: 3 of 3 connections were ended by the server.*`via: relay`/m);
+      expect(stderr).not.toContain("web: ");
+      const { gainByRelay } = JSON.parse((await project.ok("check", "--json")).stdout);
+      expect(gainByRelay).toEqual([
+        { name: "direct", message: expect.stringContaining("ended by the server"), environment: null },
+      ]);
+    });
+
     describe("a connection through the relay", () => {
       test("ends when the server ends it, and not a second later", async () => {
         const tookMs: number[] = [];

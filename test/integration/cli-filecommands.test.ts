@@ -168,7 +168,17 @@ describe.concurrent("without a cluster", () => {
   });
 
   test.each([
-    [["check"], { schema: "kfwd.check/1", file: "forwards.yaml", ok: true, findings: [], more: 0 }],
+    [
+      ["check"],
+      {
+        schema: "kfwd.check/1",
+        file: "forwards.yaml",
+        ok: true,
+        findings: [],
+        more: 0,
+        gainByRelay: [],
+      },
+    ],
     [
       ["port", "db", "--static"],
       { schema: "kfwd.port/1", name: "db", host: "127.0.0.1", port: 5432, protocol: "tcp" },
