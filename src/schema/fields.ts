@@ -164,6 +164,7 @@ export const topSchema = z.strictObject({
   context: z.optional(context),
   namespace: z.optional(namespace),
   kubeconfig: z.optional(kubeconfig),
+  followContext: z.optional(readerFields.followContext),
   defaults: z.optional(z.unknown()),
   ranges: z.optional(z.unknown()),
   forwards: z.optional(z.unknown()),

@@ -192,6 +192,7 @@ const TOP_WORDS: Record<keyof typeof topSchema.shape, string> = {
   context: "Short for defaults.context.",
   namespace: "Short for defaults.namespace.",
   kubeconfig: "Short for defaults.kubeconfig.",
+  followContext: "Short for defaults.followContext.",
   defaults: "What forwards have unless they say otherwise.",
   ranges: "Local ports the team has agreed on, by name.",
   forwards: "The forwards by name.",

@@ -57,7 +57,7 @@ export function readLayer(file: FileText, role: Role, report: Report): Layer | u
 }
 
 /** Keys of a file that are short for the same key of `defaults`. */
-export const FILE_SHORTHANDS = ["context", "namespace", "kubeconfig", "relay"] as const;
+export const FILE_SHORTHANDS = ["context", "namespace", "kubeconfig", "followContext", "relay"] as const;
 /** The same of an environment. */
 export const ENVIRONMENT_SHORTHANDS = ["context", "namespace", "kubeconfig"] as const;
 

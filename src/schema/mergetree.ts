@@ -38,13 +38,23 @@ function mergeEntries(below: TreeEntry, above: TreeEntry, nulls: Nulls): TreeEnt
 export function mergeForward(below: TreeEntry, above: TreeEntry): TreeEntry {
   const [under, over] = [below.value, above.value];
   if (under.kind !== "map" || over.kind !== "map" || over.compact) return above;
-  const kept = new Map(under.entries);
-  for (const [key, { value }] of over.entries) {
-    if (!isNothing(value)) for (const rival of RIVALS[key] ?? []) kept.delete(rival);
-  }
-  const merged = mergeMaps({ ...under, entries: kept }, over, "keep");
+  const merged = mergeMaps(withoutRivals(under, over), over, "keep");
   const entries = new Map([...merged.entries].map(([key, entry]) => [key, cleaned(entry)]));
   return { key: below.key, value: { kind: "map", entries, span: under.span } };
+}
+
+/** What is left of the map when another one is laid over it that takes the place of some fields. */
+function withoutRivals(under: TreeMap, over: TreeMap): TreeMap {
+  const kept = new Map(under.entries);
+  for (const [key, { value }] of over.entries) {
+    const isChosen = !isNothing(value) && !(value.kind === "scalar" && String(value.value) === "false");
+    if (isChosen) for (const rival of RIVALS[key] ?? []) kept.delete(rival);
+  }
+  return { ...under, entries: kept };
+}
+
+function mergeDefaults(under: TreeMap, over: TreeMap): TreeMap {
+  return mergeMaps(withoutRivals(under, over), over);
 }
 
 /** Without the nulls below the first level, which have done their work. */
@@ -69,6 +79,7 @@ export function mergeFiles(under: TreeMap, over: TreeMap): TreeMap {
   const merged = mergeMaps(without(under, SPECIAL), without(over, SPECIAL));
   const entries = new Map(merged.entries);
   for (const [key, merge] of [
+    ["defaults", mergeDefaults],
     ["forwards", mergeForwards],
     ["environments", mergeEnvironments],
   ] as const) {
@@ -81,7 +92,7 @@ export function mergeFiles(under: TreeMap, over: TreeMap): TreeMap {
   return { kind: "map", entries, span: under.span };
 }
 
-const SPECIAL = ["forwards", "environments"];
+const SPECIAL = ["defaults", "forwards", "environments"];
 
 function without(map: TreeMap, keys: readonly string[]): TreeMap {
   return { ...map, entries: new Map([...map.entries].filter(([key]) => !keys.includes(key))) };

@@ -273,7 +273,7 @@ hint: local: 8080`);
 describe("the top of the file", () => {
   const API_LINE = 'forwards: { api: "8080:svc/api:http" }';
   const KNOWN =
-    "known keys: version, name, include, context, namespace, kubeconfig, defaults, ranges, forwards, environments, defaultEnvironment, relay, protect, lint, requires";
+    "known keys: version, name, include, context, namespace, kubeconfig, followContext, defaults, ranges, forwards, environments, defaultEnvironment, relay, protect, lint, requires";
 
   test.each([
     [
@@ -328,8 +328,8 @@ describe("the top of the file", () => {
     ["an unknown key", `image: 1\n${API_LINE}`, `1:1-6 UnknownKey: unknown key "image" | ${KNOWN}`],
     [
       "a key of forwards at the top",
-      `followContext: true\n${API_LINE}`,
-      '1:1-14 UnknownKey: unknown key "followContext" | for all forwards: "defaults: { followContext: … }"',
+      `pick: newest\n${API_LINE}`,
+      '1:1-5 UnknownKey: unknown key "pick" | for all forwards: "defaults: { pick: … }"',
     ],
     [
       "a key of compose",

@@ -104,6 +104,48 @@ forwards:
     ]);
   });
 
+  test("followContext at the top of the file is that of defaults", () => {
+    const text = `
+followContext: true
+forwards:
+  a: { target: a, port: 8080 }
+  b: { target: b, port: 8081, context: dev }
+  c: { target: c, port: 8082, followContext: false }
+environments: { stg: { context: stg } }
+`;
+    const follows = (environment?: string) =>
+      Object.values(one(text, { environment })).map((spec) => [spec.context, spec.followContext]);
+    expect(follows()).toEqual([
+      [undefined, true],
+      ["dev", undefined],
+      [undefined, undefined],
+    ]);
+    expect(follows("stg")).toEqual([
+      ["stg", undefined],
+      ["dev", undefined],
+      ["stg", undefined],
+    ]);
+    const wrong = (top: string) =>
+      told(parseFiles({ "forwards.yaml": `${top}\nforwards: { a: "8080:svc/a:80" }` }));
+    expect(wrong("followContext: often")).toEqual([
+      'forwards.yaml:1:16 WrongType: followContext must be true or false, got "often"',
+    ]);
+    expect(wrong("followContext: true\ndefaults: { followContext: false }")).toEqual([
+      "forwards.yaml:1:16 GivenTwice: followContext is given twice: at the top of the file and in defaults",
+    ]);
+    expect(wrong("followContext: true\ncontext: dev")).toEqual([
+      "forwards.yaml:1:16 GivenTwice: defaults: forwards cannot both have a context and follow another | keep context or followContext",
+    ]);
+  });
+
+  test("what does not follow keeps the context of the file below it", () => {
+    const files = {
+      "forwards.yaml": "forwards: { a: { target: a, port: 8080, context: dev } }",
+      "override.yaml": "forwards: { a: { followContext: false } }",
+    };
+    expect(forwardsOf(parseFiles(files))["a"]?.context).toBe("dev");
+  });
+
   test("docker is the engine's bridge where there is one, else loopback", () => {
     const text =
       "forwards: { a: { target: a, port: 8080, bind: [localhost, docker] }, b: { target: b, port: 8081, bind: docker } }";
