@@ -55,6 +55,8 @@ export interface Parts {
   readonly merged: TreeMap;
   readonly environment: Fields<EnvironmentFields> | undefined;
   readonly protect: readonly string[];
+  /** Those that the environments of included files turn on. */
+  readonly includedProfiles: ReadonlySet<string>;
   readonly fixed: ReadonlySet<Tree>;
   readonly shadows: readonly Shadow[];
   readonly choice: Choice;
@@ -80,7 +82,11 @@ export function assemble(parts: Parts, report: Report): Assembled {
   const portOffset = environment?.values.portOffset ?? 0;
   const ranges = readRanges(merged.entries.get("ranges"), portOffset, report);
   const lint = readLintLevels(merged.entries.get("lint"), report);
-  const profiles = new Set([...(choice.profiles ?? []), ...(environment?.values.profiles ?? [])]);
+  const profiles = new Set([
+    ...(choice.profiles ?? []),
+    ...(environment?.values.profiles ?? []),
+    ...parts.includedProfiles,
+  ]);
   const defaults = mapAt(merged, "defaults");
   const isUsable = prepared.every(({ hasGoodDefaults }) => hasGoodDefaults);
   const around: Surroundings = {

@@ -55,6 +55,7 @@ class Compilation {
   readonly #fixed = new Set<Tree>();
   readonly #protect = new Set<string>();
   readonly #shadows: Shadow[] = [];
+  readonly #includedProfiles = new Set<string>();
   #environment: string | undefined;
 
   constructor(project: ProjectFiles, choice: Choice, facts: Facts, report: Report) {
@@ -90,6 +91,7 @@ class Compilation {
       merged,
       environment,
       protect: [...this.#protect],
+      includedProfiles: this.#includedProfiles,
       fixed: this.#fixed,
       shadows: this.#shadows,
       choice: this.#choice,
@@ -153,6 +155,9 @@ class Compilation {
     const layer = this.#prepared(this.#withEnvironment(this.#filled(read)));
     if (layer === undefined) return undefined;
     for (const context of layer.top?.values.protect ?? []) this.#protect.add(context);
+    // its portOffset is for when it stands alone: ports of one project move together, as its base file says
+    const environment = this.#environmentFields([layer]);
+    for (const profile of environment?.values.profiles ?? []) this.#includedProfiles.add(profile);
     const below = this.#includes.collect(layer.tree.entries.get("include"), chain);
     const own = this.#overEnvironment(below ? mergeFiles(below, layer.normal) : layer.normal);
     const defaults = mapAt(own, "defaults");

@@ -299,6 +299,30 @@ forwards:
   logs: "3100:svc/loki:http"
 `;
 
+  test("their environment turns on its profiles, and leaves the portOffset to the file that includes them", () => {
+    const files = {
+      "forwards.yaml":
+        "include: a.yaml\nforwards: { api: 8080:svc/api:80, own: { target: own, port: 8081, profiles: mine } }\n" +
+        "environments: { ci: { profiles: mine } }\n",
+      "a.yaml":
+        "include: b.yaml\nforwards: { db: { target: db, port: 5432, profiles: data } }\n" +
+        "environments: { ci: { profiles: data, portOffset: 10000 } }\n",
+      "b.yaml":
+        "forwards: { mq: { target: mq, port: 5672, profiles: queue } }\nenvironments: { ci: { profiles: queue } }\n",
+    };
+    const locals = (given?: Given) =>
+      Object.values(forwardsOf(parseFiles(files, given))).map(({ name, local }) => [name, local]);
+    expect(locals()).toEqual([["api", 8080]]);
+    expect(locals({ environment: "ci" })).toEqual([
+      ["mq", 5672],
+      ["db", 5432],
+      ["api", 8080],
+      ["own", 8081],
+    ]);
+    const bad = { ...files, "b.yaml": "forwards: {}\nenvironments: { ci: { portOffset: much } }\n" };
+    expect(told(parseFiles(bad, { environment: "ci" }))[0]).toMatch(/^b\.yaml:2:35 /);
+  });
+
   test("bring forwards with the defaults of their own file, under the file that names them", () => {
     const files = {
       "forwards.yaml":
