@@ -54,7 +54,8 @@ export async function readPlan(
   const explicitName = chosenName(world, flags);
   const { forwards, environment } = parsed.project;
   const project = inEnvironment(explicitName ?? ownName, environment);
-  return { config, read, forwards, ownName, explicitName, environment, project };
+  const allowContexts = flags.allowContext ?? [];
+  return { config, read, forwards, ownName, explicitName, environment, project, allowContexts };
 }
 
 /** Of `--profile` alone: the variable may be meant for other projects, too. @throws KfwdError `UNKNOWN_PROFILE`. */

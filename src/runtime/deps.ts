@@ -342,6 +342,8 @@ export interface ApplyRequest {
   readonly forwards: readonly ForwardSpec[];
   /** Only these are touched; null: all, and forwards that left the file are removed. */
   readonly names: readonly string[] | null;
+  /** Protected contexts in which forwards may be started all the same. */
+  readonly allowContexts?: readonly string[];
 }
 
 /** What {@link SupervisorControl.apply} did to each forward. */

@@ -88,6 +88,8 @@ export interface UpPlan {
   readonly environment: string | undefined;
   /** What messages call it. */
   readonly project: string;
+  /** `--allow-context`. */
+  readonly allowContexts: readonly string[];
 }
 
 /** How `up` is to go about it. */
@@ -149,7 +151,7 @@ export class Runtime {
 
   /** Makes the file true, by the supervisor that runs or a new one. @throws as {@link openSession}. */
   open(plan: UpPlan, manner: UpManner, signal: AbortSignal): Promise<Session> {
-    const { config, read, ownName, explicitName, environment, forwards, project } = plan;
+    const { config, read, ownName, explicitName, environment, forwards, project, allowContexts } = plan;
     const path = config.path ?? stdinPath(this.#world.cwd);
     const { runtimeFolder, files } = projectOfFile(this.#surroundings(), {
       path,
@@ -167,7 +169,7 @@ export class Runtime {
     const deps = { cwd, facts, supervisorScript, loadSupervisor, lockDeps: this.#lockDeps() };
     const { where, names, onEnding } = manner;
     const others = read.filter((one) => one.path !== config.path);
-    const apply = { project, config: { ...request.config, others }, forwards, names };
+    const apply = { project, config: { ...request.config, others }, forwards, names, allowContexts };
     return openSession(deps, files, request, { where, apply, onEnding, signal });
   }
 

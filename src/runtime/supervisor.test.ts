@@ -39,9 +39,10 @@ beforeEach(async () => {
 async function apply(
   forwards: readonly ForwardSpec[],
   names: readonly string[] | null = null,
+  allowContexts: readonly string[] = [],
 ): Promise<string[]> {
   const config = { path: "/shop/forwards.yaml", sha256: "0" };
-  const { changes } = await supervisor.apply({ project: "shop", config, forwards, names });
+  const { changes } = await supervisor.apply({ project: "shop", config, forwards, names, allowContexts });
   await settle();
   return changes.map(({ name, action }) => `${action} ${name}`);
 }
@@ -123,7 +124,7 @@ describe("a forward that follows the current context", () => {
     expect((await supervisor.status()).notes).toBeUndefined();
   });
 
-  test("stays out of a protected context until somebody runs `up`", async () => {
+  test("stays out of a protected context until somebody allows it", async () => {
     const file = [following("api", 8080, { protect: ["*prod*"] })];
     await apply(file);
     await switchTo("prod-eu");
@@ -131,7 +132,9 @@ describe("a forward that follows the current context", () => {
     expect((await supervisor.status()).notes).toMatchObject([
       { code: "ContextKept", hint: "kfwd up --allow-context prod-eu" },
     ]);
-    expect(await apply(file)).toEqual(["replace api"]);
+    await expect(apply(file)).rejects.toMatchObject({ code: "PROTECTED_CONTEXT" });
+    expect(await statusOf("api")).toMatchObject({ context: "kt" });
+    expect(await apply(file, null, ["prod-eu"])).toEqual(["replace api"]);
     expect(await statusOf("api")).toMatchObject({ context: "prod-eu" });
   });
 
@@ -140,6 +143,20 @@ describe("a forward that follows the current context", () => {
     await supervisor.stop({ names: null, drainMs: 0 });
     expect(world.clock.pending).toBe(0);
   });
+});
+
+test("nothing changes when a forward would go to a protected context, unless that is allowed", async () => {
+  await apply([spec("a", 1)]);
+  world.cluster.currentContext = "prod-eu";
+  const file = [spec("a", 1, { context: "kt" }), spec("b", 2, { protect: ["*prod*"] })];
+  await expect(apply(file)).rejects.toMatchObject({
+    code: "PROTECTED_CONTEXT",
+    message: 'context "prod-eu" matches protect "*prod*"',
+    hint: "--allow-context prod-eu",
+  });
+  expect([...world.net.bound.keys()]).toEqual([1]);
+  expect(await apply(file, null, ["prod-eu"])).toEqual(["keep a", "start b"]);
+  expect(await apply([spec("a", 1, { context: "kt" }), spec("b", 2)])).toEqual(["keep a", "update b"]);
 });
 
 test("status has the notes of the clusters in use, each once", async () => {

@@ -3,26 +3,13 @@ import type { ForwardSpec } from "../schema/spec.ts";
 import { KfwdError } from "../errors.ts";
 import { plan, type Change } from "./core/plan.ts";
 import type { ForwardStatus, StatusReport, SupervisorEvent } from "./core/status.ts";
-import type {
-  ApplyRequest,
-  ApplyResult,
-  Deps,
-  Place,
-  ServedControl,
-  StopRequest,
-  StopResult,
-} from "./deps.ts";
+import type { ApplyRequest, ApplyResult, Deps, ServedControl, StopRequest, StopResult } from "./deps.ts";
 import { ContextWatch, type ContextFollower } from "./contextwatch.ts";
 import { Forward } from "./forward.ts";
+import { pin, refuseProtected, type Pinned } from "./pin.ts";
 
 /** What a supervisor knows of itself; the rest of its report comes with the first `apply`. */
 export type SupervisorSelf = StatusReport["supervisor"];
-
-/** A spec and where it leads, as the kubeconfig says at the time of `apply`. */
-interface Pinned {
-  readonly spec: ForwardSpec;
-  readonly place: Place;
-}
 
 /** Calls that change something run one after the other, in the order they came. */
 export class Supervisor implements ServedControl {
@@ -121,6 +108,7 @@ export class Supervisor implements ServedControl {
     const pinned = new Map(
       chosen.map((spec) => [spec.name, pin(spec, cluster, ofAll ? "all" : "its own")] as const),
     );
+    for (const { spec } of pinned.values()) refuseProtected(spec, request.allowContexts);
     const running = new Map(
       [...this.#forwards].map(([name, f]) => [name, { spec: f.spec, stage: f.status.state }] as const),
     );
@@ -298,18 +286,4 @@ export class Supervisor implements ServedControl {
 /** Which way a forward goes to its cluster, as text to compare. */
 function wayOf({ kubeconfig, context }: ForwardSpec): string {
   return JSON.stringify([kubeconfig, context]);
-}
-
-/** `whose` way to the cluster it is: an error names the forward whose way is not that of all. */
-function pin(spec: ForwardSpec, cluster: Deps["cluster"], whose: "all" | "its own"): Pinned {
-  const { name, source, kubeconfig, context, namespace } = spec;
-  try {
-    const place = cluster.pin({ kubeconfig, context, namespace });
-    return { spec: { ...spec, context: place.context, namespace: place.namespace }, place };
-  } catch (thrown) {
-    const { code, message, hint, detail } = KfwdError.from(thrown);
-    if (whose === "all") throw thrown;
-    const about = `forward "${name}": ${message}`;
-    throw new KfwdError(code, about, { hint, detail, place: source, cause: thrown });
-  }
 }

@@ -67,7 +67,7 @@ function commonOf(
     ...(hold !== undefined && { holdMs: hold }),
     ...(retry && { retry }),
     ...(pick !== undefined && pick !== "sticky" && { pick }),
-    ...(placing.followContext && around.protect.length > 0 && { protect: around.protect }),
+    ...(placing.context === undefined && around.protect.length > 0 && { protect: around.protect }),
     ...(isGiven(values.url) && { url: values.url }),
     ...(values.env && { env: values.env }),
     ...(values.hosts && { hosts: values.hosts }),

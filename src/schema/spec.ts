@@ -112,7 +112,7 @@ export interface ForwardSpec {
   readonly pick?: "newest" | "random";
   /** True: it moves when the kubeconfig's current context changes; it has no `context` then. */
   readonly followContext?: true;
-  /** Contexts that it must not be moved to by itself: globs. */
+  /** Globs of contexts that it must not go to unless that is allowed; absent where it has a context that could be looked at before. */
   readonly protect?: readonly string[];
   /** A template with `{host}`, `{port}`, `{name}`. */
   readonly url?: string;

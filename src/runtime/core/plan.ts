@@ -49,7 +49,7 @@ function change(now: Running | undefined, spec: ForwardSpec): Change {
 }
 
 /** What is only said about a forward, or asked by commands that read the file themselves. */
-const WORDS = ["description", "required", "source", "url", "env", "hosts", "labels"] as const;
+const WORDS = ["description", "required", "source", "url", "env", "hosts", "labels", "protect"] as const;
 
 /** What a forward does, as text to compare: where it listens, where it leads, and how it behaves on the way. */
 function meaning(spec: ForwardSpec): string {

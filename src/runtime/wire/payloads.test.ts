@@ -129,7 +129,13 @@ describe("what a supervisor tells", () => {
 });
 
 describe("what a supervisor is asked", () => {
-  const request = { project: "shop", config: report.config, forwards: [spec], names: null };
+  const request = {
+    project: "shop",
+    config: report.config,
+    forwards: [spec],
+    names: null,
+    allowContexts: ["x"],
+  };
 
   test("is read as it was sent", () => {
     expect(applyRequest.parse(overJson(request))).toEqual(request);

@@ -149,6 +149,7 @@ export const applyRequest = agree<ApplyRequest>()(
     config,
     forwards: z.array(forwardSpec),
     names: z.nullable(z.array(z.string())),
+    allowContexts: z.exactOptional(z.array(z.string())),
   }),
 );
 
