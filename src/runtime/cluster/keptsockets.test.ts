@@ -60,16 +60,16 @@ test("requests share a tunnel, and get another when the proxy is another", async
   await using second = await TunnelProxy.start({ scheme: "http" });
   const access = accessTo(server.url, first.port);
   using rest = new RestClient(access, new FakeClock());
-  for (let request = 0; request < 3; request++) await rest.get(LIST, here);
+  for (let request = 0; request < 3; request++) await rest.ask(LIST, here);
   expect([first.asked.length, server.connections]).toEqual([1, 1]);
   expect(first.heads[0]).toContain("\r\nUser-Agent: kfwd/1\r\n");
   expect(server.asked.map(({ headers }) => headers.host)).toEqual(Array(3).fill(new URL(server.url).host));
   access.proxy = proxyAt(second.port);
-  await rest.get(LIST, here);
+  await rest.ask(LIST, here);
   expect([first.asked.length, second.asked.length]).toEqual([1, 1]);
   await until(() => first.tunnels === 0); // idle connections of before are closed
   access.proxy = undefined;
-  await rest.get(LIST, here);
+  await rest.ask(LIST, here);
   await until(() => second.tunnels === 0 && server.connections === 1);
 });
 
@@ -77,7 +77,7 @@ test("requests at the same time have connections of their own, and a few are kep
   await using server = await FakeApiServer.start();
   await using proxy = await TunnelProxy.start({ scheme: "http" });
   using rest = new RestClient(accessTo(server.url, proxy.port), new FakeClock());
-  await Promise.all(Array.from({ length: 6 }, () => rest.get(LIST, here)));
+  await Promise.all(Array.from({ length: 6 }, () => rest.ask(LIST, here)));
   expect(proxy.asked.length).toBe(6);
   await until(() => proxy.tunnels === 4);
 });
@@ -88,7 +88,7 @@ test("a request that nobody wants any more ends while its tunnel is dug", async 
   using rest = new RestClient(accessTo("http://api.test", proxy.port), clock);
   const stop = new AbortController();
   const why = new Error("enough");
-  const work = rest.get(LIST, stop.signal).catch((error: unknown) => error);
+  const work = rest.ask(LIST, stop.signal).catch((error: unknown) => error);
   await until(() => proxy.sockets.length === 1);
   stop.abort(why);
   expect(await work).toBe(why);
@@ -100,11 +100,11 @@ test("disposing breaks off tunnels that are dug, and no more come", async () => 
   await using proxy = await silentProxy();
   const clock = new FakeClock();
   const rest = new RestClient(accessTo("http://api.test", proxy.port), clock);
-  const work = rest.get(LIST, here).catch((error: unknown) => error);
+  const work = rest.ask(LIST, here).catch((error: unknown) => error);
   await until(() => proxy.sockets.length === 1);
   rest[Symbol.dispose]();
   expect(await work).toBeInstanceOf(Error);
-  expect(await rest.get(LIST, here).catch((error: unknown) => error)).toBeInstanceOf(Error);
+  expect(await rest.ask(LIST, here).catch((error: unknown) => error)).toBeInstanceOf(Error);
   expect(proxy.sockets.length).toBe(1);
   expect(clock.pending).toBe(0);
 });

@@ -33,16 +33,16 @@ export class PodApi {
     this.#namespace = namespace;
   }
 
-  /** @throws as {@link RestClient.get}. */
+  /** @throws as {@link RestClient.ask}. */
   async create(manifest: object, signal: AbortSignal): Promise<PodIdentity> {
     const deed = { method: "POST", body: manifest } as const;
-    return this.#read(await this.#rest.get({ ...this.#request("create"), deed }, signal));
+    return this.#read(await this.#rest.ask({ ...this.#request("create"), deed }, signal));
   }
 
-  /** The whole object; undefined when it is gone or another has its name. @throws as {@link RestClient.get}. */
+  /** The whole object; undefined when it is gone or another has its name. @throws as {@link RestClient.ask}. */
   async look({ name, uid }: PodIdentity, signal: AbortSignal): Promise<unknown> {
     try {
-      const json = await this.#rest.get(this.#request("get", name), signal);
+      const json = await this.#rest.ask(this.#request("get", name), signal);
       return this.#read(json).uid === uid ? json : undefined;
     } catch (error) {
       if (error instanceof ApiRefusal && error.status === 404) return undefined;
@@ -50,11 +50,11 @@ export class PodApi {
     }
   }
 
-  /** Whether it was there. @throws as {@link RestClient.get}. */
+  /** Whether it was there. @throws as {@link RestClient.ask}. */
   async remove({ name, uid }: PodIdentity, signal: AbortSignal): Promise<boolean> {
     const body = { apiVersion: "v1", kind: "DeleteOptions", preconditions: { uid } };
     try {
-      await this.#rest.get({ ...this.#request("delete", name), deed: { method: "DELETE", body } }, signal);
+      await this.#rest.ask({ ...this.#request("delete", name), deed: { method: "DELETE", body } }, signal);
       return true;
     } catch (error) {
       // 409: a pod of that name, but not the one we mean.
@@ -63,10 +63,10 @@ export class PodApi {
     }
   }
 
-  /** Those with the label. @throws as {@link RestClient.get}. */
+  /** Those with the label. @throws as {@link RestClient.ask}. */
   async list(label: string, signal: AbortSignal): Promise<readonly OwnPod[]> {
     const page = Listed.safeParse(
-      await this.#rest.get({ ...this.#request("list"), query: { labelSelector: label } }, signal),
+      await this.#rest.ask({ ...this.#request("list"), query: { labelSelector: label } }, signal),
     );
     if (!page.success) throw malformedAnswer(this.#rest.access, "no list of pods");
     return (page.data.items ?? []).map((item) => this.#read(item));

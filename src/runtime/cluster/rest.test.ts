@@ -83,7 +83,7 @@ describe("requests", () => {
     await using rig = new Rig(server, accessTo(`${server.url}/k8s/c-1/`, { headers }));
     const { rest, signal } = rig;
     server.script("/", (_, response) => response.end("{}"));
-    await rest.get({ ...LIST, path: [...PODS, "a/b c"], query: { continue: "x/y=&" } }, signal);
+    await rest.ask({ ...LIST, path: [...PODS, "a/b c"], query: { continue: "x/y=&" } }, signal);
     expect(server.asked[0]).toMatchObject({
       path: "/k8s/c-1/api/v1/namespaces/shop/pods/a%2Fb%20c",
       headers: {
@@ -99,7 +99,7 @@ describe("requests", () => {
   test.each(["..", ".", ""])("a segment %j never becomes part of a path", async (segment) => {
     await using rig = await Rig.start();
     const { rest, signal } = rig;
-    expect(await failure(rest.get({ ...LIST, path: ["api", segment, "secrets"] }, signal))).toMatchObject({
+    expect(await failure(rest.ask({ ...LIST, path: ["api", segment, "secrets"] }, signal))).toMatchObject({
       code: "INTERNAL",
     });
   });
@@ -107,11 +107,11 @@ describe("requests", () => {
   test("share one connection, and a closed one is replaced without a word", async () => {
     await using rig = await Rig.start();
     const { server, rest, signal } = rig;
-    await rest.get(LIST, signal);
-    await rest.get(LIST, signal);
+    await rest.ask(LIST, signal);
+    await rest.ask(LIST, signal);
     expect(server.connections).toBe(1);
     server.script("pods", (_, response) => response.socket?.destroy()); // as if it had idled out just now
-    await rest.get(LIST, signal);
+    await rest.ask(LIST, signal);
     expect(server.lists("pods")).toBe(4);
   });
 
@@ -119,7 +119,7 @@ describe("requests", () => {
     await using rig = await Rig.start();
     const { server, rest, signal } = rig;
     server.script("pods", (_, response) => response.socket?.destroy(), 9);
-    expect(await failure(rest.get(LIST, signal))).toMatchObject({ code: "UNREACHABLE" });
+    expect(await failure(rest.ask(LIST, signal))).toMatchObject({ code: "UNREACHABLE" });
     expect(server.lists("pods")).toBe(1);
   });
 
@@ -134,12 +134,12 @@ describe("requests", () => {
         asked = true;
         if (act === "head") response.write("{");
       });
-      const work = rest.get(LIST, controller.signal).catch((error: unknown) => error);
+      const work = rest.ask(LIST, controller.signal).catch((error: unknown) => error);
       await until(() => asked);
       controller.abort(why);
       expect(await work).toBe(why);
     }
-    await expect(rest.get(LIST, AbortSignal.abort(why))).rejects.toBe(why);
+    await expect(rest.ask(LIST, AbortSignal.abort(why))).rejects.toBe(why);
     await until(() => server.connections === 0);
   });
 
@@ -147,7 +147,7 @@ describe("requests", () => {
     await using rig = await Rig.start();
     const { server, rest, signal } = rig;
     server.script("pods", (_, response) => response.end("<html>log in</html>"));
-    expect(await failure(rest.get(LIST, signal))).toMatchObject({
+    expect(await failure(rest.ask(LIST, signal))).toMatchObject({
       code: "PROTOCOL",
       hint: "is a proxy or a login page in between?",
     });
@@ -155,7 +155,7 @@ describe("requests", () => {
       response.writeHead(200, { "Content-Length": 100 }).write("{");
       setImmediate(() => response.socket?.destroy());
     });
-    expect(await failure(rest.get(LIST, signal))).toMatchObject({ code: "UNREACHABLE" });
+    expect(await failure(rest.ask(LIST, signal))).toMatchObject({ code: "UNREACHABLE" });
   });
 });
 
@@ -167,17 +167,17 @@ describe("refusals", () => {
     );
     const { server, rest, signal } = rig;
     server.refuse("pods", 401);
-    await rest.get(LIST, signal);
+    await rest.ask(LIST, signal);
     expect(server.asked.map((a) => a.headers.authorization)).toEqual(["old", "new"]);
     server.refuse("pods", 401, 9);
-    expect(await failure(rest.get(LIST, signal))).toMatchObject({ code: "UNAUTHORIZED" });
+    expect(await failure(rest.ask(LIST, signal))).toMatchObject({ code: "UNAUTHORIZED" });
   });
 
   test("401 with credentials that cannot be renewed is asked for only once", async () => {
     await using rig = await Rig.start();
     const { server, rest, signal } = rig;
     server.refuse("pods", 401, 9);
-    expect(await failure(rest.get(LIST, signal))).toMatchObject({ code: "UNAUTHORIZED" });
+    expect(await failure(rest.ask(LIST, signal))).toMatchObject({ code: "UNAUTHORIZED" });
     expect(server.asked.length).toBe(1);
   });
 
@@ -193,18 +193,18 @@ describe("refusals", () => {
       forget: (refused) => access.forget(refused),
     });
     server.script("pods", (_, response) => response.writeHead(401).write("{"));
-    expect(await failure(rig.rest.get(LIST, rig.signal))).toMatchObject({ code: "CREDENTIALS" });
+    expect(await failure(rig.rest.ask(LIST, rig.signal))).toMatchObject({ code: "CREDENTIALS" });
     await until(() => server.connections === 0);
   });
 
   test("after a wake go on new connections: the kept ones may be dead without anybody knowing", async () => {
     await using rig = await Rig.start();
     const { server, rest, signal } = rig;
-    await rest.get(LIST, signal);
+    await rest.ask(LIST, signal);
     await settle(); // the connection is kept from here on
     rest.wake();
     await until(() => server.connections === 0);
-    await rest.get(LIST, signal);
+    await rest.ask(LIST, signal);
     expect(server.asked.length).toBe(2);
   });
 
@@ -212,7 +212,7 @@ describe("refusals", () => {
     await using rig = await Rig.start();
     const { server, rest, signal } = rig;
     server.script("pods", (_, response) => response.writeHead(429, { "Retry-After": "7" }).end("busy"));
-    expect(await failure(rest.get(LIST, signal))).toMatchObject({ status: 429, retryAfterMs: 7000 });
+    expect(await failure(rest.ask(LIST, signal))).toMatchObject({ status: 429, retryAfterMs: 7000 });
   });
 });
 
@@ -221,7 +221,7 @@ describe("deadlines", () => {
     await using rig = await Rig.start();
     const { server, rest, clock, signal } = rig;
     server.script("pods", () => {});
-    const work = failure(rest.get(LIST, signal));
+    const work = failure(rest.ask(LIST, signal));
     await until(() => server.asked.length === 1 && clock.pending === 1);
     await clock.advance(9_999);
     expect(clock.pending).toBe(1);
@@ -238,7 +238,7 @@ describe("deadlines", () => {
     const { server, rest, clock, signal } = rig;
     server.script("pods", (_, response) => response.write("[1,"));
     const ended: KfwdError[] = [];
-    void failure(rest.get(LIST, signal)).then((error) => ended.push(error));
+    void failure(rest.ask(LIST, signal)).then((error) => ended.push(error));
     await until(() => server.asked.length === 1);
     while (ended.length === 0) await clock.advance(10_000); // first the head may be due, then the body
     expect(ended[0]?.message).toContain("nothing more came within 10 s");
@@ -253,7 +253,7 @@ describe("deadlines", () => {
     const url = `https://127.0.0.1:${(silent.address() as AddressInfo).port}`;
     const clock = new FakeClock();
     using rest = new RestClient(accessTo(url), clock);
-    const work = failure(rest.get(LIST, new AbortController().signal));
+    const work = failure(rest.ask(LIST, new AbortController().signal));
     await until(() => sockets.length === 1);
     for (let turn = 0; turn < 5; turn++) await settle(); // the client sees its connection a little later
     await clock.advance(5_000);
@@ -266,7 +266,7 @@ describe("deadlines", () => {
   test("nobody there", async () => {
     const clock = new FakeClock();
     using rest = new RestClient(accessTo("http://127.0.0.1:1"), clock);
-    expect((await failure(rest.get(LIST, new AbortController().signal))).message).toContain(
+    expect((await failure(rest.ask(LIST, new AbortController().signal))).message).toContain(
       "connection refused",
     );
     expect(clock.pending).toBe(0);
@@ -400,8 +400,8 @@ describe("TLS", async () => {
 
   test("a trusted certificate is fine, and the connection is kept", async () => {
     await using rig = await serve(good, good);
-    await rig.rest.get(LIST, rig.signal);
-    await rig.rest.get(LIST, rig.signal);
+    await rig.rest.ask(LIST, rig.signal);
+    await rig.rest.ask(LIST, rig.signal);
     expect(rig.server.connections).toBe(1);
   });
 
@@ -425,7 +425,7 @@ describe("TLS", async () => {
       await using rig = await serve(served, trusted);
       vi.stubEnv("NODE_TLS_REJECT_UNAUTHORIZED", "0");
       try {
-        const error = await failure(rig.rest.get(LIST, rig.signal));
+        const error = await failure(rig.rest.ask(LIST, rig.signal));
         expect(error.code).toBe("UNREACHABLE");
         expect(error.message).toContain(what);
       } finally {
@@ -437,14 +437,14 @@ describe("TLS", async () => {
   test("plain HTTP behind an https URL fails in the handshake", async () => {
     const server = await FakeApiServer.start();
     await using rig = new Rig(server, accessTo(server.url.replace("http:", "https:"), trust(good)));
-    expect((await failure(rig.rest.get(LIST, rig.signal))).message).toContain("the TLS handshake failed");
+    expect((await failure(rig.rest.ask(LIST, rig.signal))).message).toContain("the TLS handshake failed");
   });
 
   test("new certificates get a new connection, and the old one is closed", async () => {
     await using rig = await serve(good, good, good);
-    await rig.rest.get(LIST, rig.signal);
+    await rig.rest.ask(LIST, rig.signal);
     rig.server.refuse("pods", 401);
-    await rig.rest.get(LIST, rig.signal);
+    await rig.rest.ask(LIST, rig.signal);
     await until(() => rig.server.connections === 1);
   });
 });

@@ -54,10 +54,10 @@ export class RestClient implements Disposable {
   }
 
   /**
-   * The answer's JSON, to a GET or a deed. A deed may have been done although this throws.
+   * The answer's JSON, to a GET or to a deed (POST, DELETE), which may have been done although this throws.
    * @throws ApiRefusal for an answer other than success, KfwdError of exit status 4 for the rest, or the signal's reason.
    */
-  async get(request: ApiRequest, signal: AbortSignal): Promise<unknown> {
+  async ask(request: ApiRequest, signal: AbortSignal): Promise<unknown> {
     const text = await this.#body(await this.#send(request, signal), BODY_MAX_BYTES, signal);
     if (text === undefined) throw malformedAnswer(this.access, `more than ${BODY_MAX_BYTES} bytes`);
     return this.#parse(text);
@@ -66,7 +66,7 @@ export class RestClient implements Disposable {
   /**
    * One page of a list: `take` is called with the JSON of each item as it arrives, the promise resolves with the
    * list's own members.
-   * @throws as {@link get}; `PROTOCOL` when it is cut short.
+   * @throws as {@link ask}; `PROTOCOL` when it is cut short.
    */
   async list(request: ApiRequest, take: (item: unknown) => void, signal: AbortSignal): Promise<unknown> {
     const splitter = new ItemSplitter(LINE_MAX_BYTES);
@@ -82,7 +82,7 @@ export class RestClient implements Disposable {
   /**
    * The events of a watch as parsed JSON, in batches as they arrive; reading stops while nobody takes the next. The
    * promise resolves when the watch stands. The batches end when the server ends the watch in order.
-   * @throws as {@link get}, from the promise and from the batches; `PROTOCOL` for a line that is cut short or no JSON.
+   * @throws as {@link ask}, from the promise and from the batches; `PROTOCOL` for a line that is cut short or no JSON.
    */
   async watch(request: ApiRequest, signal: AbortSignal): Promise<AsyncIterable<readonly unknown[]>> {
     return this.#events(await this.#send(request, signal), signal);
@@ -160,12 +160,12 @@ export class RestClient implements Disposable {
   #send(request: ApiRequest, signal: AbortSignal): Promise<IncomingMessage> {
     return this.#reach.attempt(signal, async () => {
       await this.#throttle.turn(signal);
-      return this.#ask(request, signal);
+      return this.#askAuthorized(request, signal);
     });
   }
 
   /** Refused credentials are renewed once. */
-  async #ask(request: ApiRequest, signal: AbortSignal): Promise<IncomingMessage> {
+  async #askAuthorized(request: ApiRequest, signal: AbortSignal): Promise<IncomingMessage> {
     const credentials = await this.access.credentials(signal);
     const first = await this.#exchange(request, credentials, signal);
     if (first.statusCode !== 401) return this.#accept(request, first, signal);

@@ -64,7 +64,7 @@ export class Source<T> {
     const marks: string[] = [];
     for (const name of names) {
       try {
-        marks.push(this.keep(objects, await this.rest.get(this.#request("get", {}, name), signal)));
+        marks.push(this.keep(objects, await this.rest.ask(this.#request("get", {}, name), signal)));
       } catch (error) {
         if (!(error instanceof ApiRefusal) || error.status !== 404) throw error;
       }

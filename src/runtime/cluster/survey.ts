@@ -81,7 +81,7 @@ export class ClusterSurvey implements Surveyor {
     const { group, resource } = SERVICES;
     const call = { verb: "list", resource, namespace };
     const path = [...group, "namespaces", namespace, resource];
-    const answer = await this.#api.rest(place).get({ path, query: { limit: SERVICES_MAX }, call }, signal);
+    const answer = await this.#api.rest(place).ask({ path, query: { limit: SERVICES_MAX }, call }, signal);
     const list = List.safeParse(answer);
     const items = list.success ? (list.data.items ?? []) : [];
     const services = items.map((item) => SERVICES.read(item)).filter((service) => service !== undefined);
@@ -119,7 +119,7 @@ export class ClusterSurvey implements Surveyor {
   async #takesGet(place: Place, signal: AbortSignal): Promise<boolean> {
     const call = { verb: "get", resource: "version", namespace: place.namespace };
     const answer = Version.safeParse(
-      await this.#api.rest(place).get({ path: ["version"], query: {}, call }, signal),
+      await this.#api.rest(place).ask({ path: ["version"], query: {}, call }, signal),
     );
     return answer.success && Number.parseInt(answer.data.minor, 10) < CREATE_ALONE_SINCE;
   }
@@ -177,7 +177,7 @@ export class ClusterSurvey implements Surveyor {
       spec: { resourceAttributes: attributes },
     };
     const answer = Review.safeParse(
-      await this.#api.rest(place).get({ path, query: {}, call, deed: { method: "POST", body } }, signal),
+      await this.#api.rest(place).ask({ path, query: {}, call, deed: { method: "POST", body } }, signal),
     );
     if (answer.success) return answer.data.status.allowed;
     throw new KfwdError("PROTOCOL", `context "${place.context}" does not say what its user may do`);
