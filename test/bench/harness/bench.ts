@@ -40,6 +40,7 @@ export class Bench {
     const env = {
       ...process.env,
       KUBECONFIG: options.kubeconfig,
+      KFWD_TRUST: "1", // the file is the bench's own
       KUBECACHEDIR: join(folder, "kubectl"),
       KFWD_RUNTIME_DIR: join(folder, "run"),
       XDG_STATE_HOME: join(folder, "state"),
