@@ -6,7 +6,7 @@ import { bringUp, portsOf } from "../behaviour/stage.ts";
 
 /** How long a peer may be dead before nobody is led there any more, and what a busy machine may add. */
 const DEAD_MS = 16_000;
-const BUSY_MS = 10_000;
+const BUSY_MS = 3_000;
 
 /** The cluster still takes a pod for ready whose node cannot be reached. */
 describe("a node that is lost", () => {
