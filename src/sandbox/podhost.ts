@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { createSocket, type Socket as UdpSocket } from "node:dgram";
 import { connect, createServer, type Server, type Socket } from "node:net";
+import type { PodAddress } from "./addresses.ts";
 import type { App, Apps, PodName, UdpApp, UdpApps } from "./apps.ts";
 import { NodeProcess, type NodeCommand } from "./nodeprocess.ts";
 
@@ -44,7 +45,7 @@ export class PodHost {
   readonly sandboxId = randomBytes(32).toString("hex");
   readonly networkNamespace = `/var/run/netns/cni-${randomBytes(8).toString("hex")}`;
   readonly #programs: PodPrograms;
-  readonly #address: string | undefined;
+  readonly #address: PodAddress | undefined;
   readonly #events: PodHostEvents;
   /** On the pod's address. */
   readonly #reachable = new Map<string, Server | UdpSocket>();
@@ -54,8 +55,8 @@ export class PodHost {
   readonly #dialled = new Set<Socket>();
   #life: "alive" | "dead" = "alive";
 
-  /** `address`: of this pod alone; undefined where there is none. */
-  constructor(pod: PodName, programs: PodPrograms, address: string | undefined, events: PodHostEvents) {
+  /** Disposes of the address, which is undefined where there is none, when it is killed. */
+  constructor(pod: PodName, programs: PodPrograms, address: PodAddress | undefined, events: PodHostEvents) {
     this.pod = pod;
     this.#programs = programs;
     this.#address = address;
@@ -117,6 +118,7 @@ export class PodHost {
     );
     this.endPrograms();
     await Promise.all([...closed, this.#process?.kill()]);
+    this.#address?.[Symbol.dispose]();
   }
 
   /** The owner destroys the socket. */
@@ -159,7 +161,7 @@ export class PodHost {
   async #listenReachably(port: number, onConnection: (socket: Socket) => void): Promise<void> {
     if (this.#address === undefined) return;
     const server = createServer({ noDelay: true, allowHalfOpen: true }, onConnection);
-    server.listen({ port, host: this.#address, backlog: 0xffff });
+    server.listen({ port, host: this.#address.text, backlog: 0xffff });
     try {
       await once(server, "listening");
     } catch {
@@ -182,7 +184,7 @@ export class PodHost {
         this.pod,
       ),
     );
-    socket.bind(port, this.#address);
+    socket.bind(port, this.#address.text);
     await once(socket, "listening");
     socket.on("error", () => {}); // a refusal of an answer
   }

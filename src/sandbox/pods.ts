@@ -1,4 +1,4 @@
-import { randomInt } from "node:crypto";
+import { takeAddress } from "./addresses.ts";
 import { KfwdError } from "../errors.ts";
 import {
   newMetadata,
@@ -52,13 +52,6 @@ interface Life {
   ending: Disposable | undefined;
 }
 
-const NETWORK_MAX_PODS = 254;
-
-/** The two bytes after 127, of which the first is 64 to 191: one of so many that two sandboxes hardly ever share it. */
-function randomNetwork(): number {
-  return randomInt(64 << 8, 192 << 8);
-}
-
 /** The sandbox's kubelet: starts, reports and ends pods. */
 export class Pods implements AsyncDisposable {
   readonly #store: Store;
@@ -67,9 +60,6 @@ export class Pods implements AsyncDisposable {
   readonly #lives = new Map<string, Life>();
   /** Hosts of deleted pods with connections that are not yet closed. */
   readonly #dying = new Set<PodHost>();
-  #addresses = 0;
-  /** Other sandboxes of this machine have their own. */
-  #network = randomNetwork();
 
   constructor(store: Store, timers: Timers, pulse: Pulse) {
     this.#store = store;
@@ -95,8 +85,9 @@ export class Pods implements AsyncDisposable {
       ...(generateName === undefined ? {} : { generateName }),
       ...(owner === undefined ? {} : { ownerReferences: [owner] }),
     });
-    const address = this.#newAddress();
-    const host = new PodHost({ name, namespace }, program, address, {
+    const taken = takeAddress();
+    const address = taken?.text;
+    const host = new PodHost({ name, namespace }, program, taken, {
       onChange: () => {
         if (host.sockets === 0) this.#dying.delete(host);
         this.#pulse.touch();
@@ -209,14 +200,6 @@ export class Pods implements AsyncDisposable {
       throw new KfwdError("INTERNAL", `sandbox: no pod "${name}" in namespace "${namespace}"`);
     }
     return { pod, life };
-  }
-
-  /** On Linux all of 127.0.0.0/8 is this machine's; elsewhere pods have no address that anything could reach. */
-  #newAddress(): string | undefined {
-    if (process.platform !== "linux") return undefined;
-    const index = (++this.#addresses % NETWORK_MAX_PODS) + 1;
-    if (index === 1) this.#network = randomNetwork();
-    return `127.${this.#network >> 8}.${this.#network & 0xff}.${index}`;
   }
 
   #start(life: Life): void {
