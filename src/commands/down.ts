@@ -91,10 +91,11 @@ async function stopAll(around: Surroundings, project: Project, state: LockState)
       return done(around, [], `nothing is running for project ${project.shownAs}`);
     case "signalled":
       await removeRelays(around, ended.record);
+      // It did not say what ran; its lock may not have been written since its last change.
       return done(
         around,
         stopped,
-        `${stopped.length > 0 ? stoppedText(stopped.length) : NONE_RAN} (${took})`,
+        `${stopped.length > 0 ? stoppedText(stopped.length) : HAS_ENDED} (${took})`,
       );
     case "stopped":
       return done(
@@ -125,8 +126,10 @@ async function removeRelays({ world, out, signal }: Surroundings, { relays }: Lo
   }
 }
 
+const HAS_ENDED = "the supervisor has ended";
+
 /** A supervisor whose forwards had all failed. */
-const NONE_RAN = "the supervisor has ended; none of its forwards ran";
+const NONE_RAN = `${HAS_ENDED}; none of its forwards ran`;
 
 /** On a terminal says what is waited for. */
 function watched<T>({ world, out }: Surroundings, title: string, stopping: Promise<T>): Promise<T> {

@@ -127,6 +127,11 @@ describe.concurrent("a detached supervisor", () => {
   test("that is frozen is not killed by `down`, only by `down --force`", async () => {
     await using project = await bringUp(world, namespace, forwards);
     const pid = project.supervisorPid;
+    // What a frozen one does not say is taken from its lock, which is written a moment after the change.
+    await vi.waitFor(
+      () => expect(JSON.parse(readFileSync(project.lockPath, "utf8"))).toMatchObject({ forwards: [{}] }),
+      { timeout: 15_000 },
+    );
     process.kill(pid, "SIGSTOP");
     expect(await project.run("down")).toMatchObject({
       status: 3,
