@@ -9,14 +9,14 @@ import { isNothing, type TreeEntry, type TreeMap } from "./tree.ts";
 type Nulls = "remove" | "keep";
 
 /** The fields of which only one can be meant; the one that is laid over takes the place of the others. */
-const RIVALS: Readonly<Record<string, readonly string[]>> = {
-  port: ["targetPort", "ports"],
-  targetPort: ["port", "ports"],
-  ports: ["port", "targetPort", "local"],
-  local: ["ports"],
-  context: ["followContext"],
-  followContext: ["context"],
-};
+const RIVALS: ReadonlyMap<string, readonly string[]> = new Map([
+  ["port", ["targetPort", "ports"]],
+  ["targetPort", ["port", "ports"]],
+  ["ports", ["port", "targetPort", "local"]],
+  ["local", ["ports"]],
+  ["context", ["followContext"]],
+  ["followContext", ["context"]],
+]);
 
 /** The two as one. Maps at any depth merge. */
 export function mergeMaps(under: TreeMap, over: TreeMap, nulls: Nulls = "remove"): TreeMap {
@@ -48,7 +48,7 @@ function withoutRivals(under: TreeMap, over: TreeMap): TreeMap {
   const kept = new Map(under.entries);
   for (const [key, { value }] of over.entries) {
     const isChosen = !isNothing(value) && !(value.kind === "scalar" && String(value.value) === "false");
-    if (isChosen) for (const rival of RIVALS[key] ?? []) kept.delete(rival);
+    if (isChosen) for (const rival of RIVALS.get(key) ?? []) kept.delete(rival);
   }
   return { ...under, entries: kept };
 }

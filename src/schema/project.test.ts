@@ -569,3 +569,15 @@ test("nothing that a variable or a file brings along can move a cursor", () => {
   expect(told(parseFiles(files)).join(" ")).toMatch(/not set: say \\u202e so/);
   expect(told(parseFiles(files)).join("")).not.toMatch(/[\t\u202e]/);
 });
+
+test.each([["constructor"], ["toString"], ["__proto__"], ["hasOwnProperty"]])(
+  "the key %s, which every object has, is an unknown one wherever defaults are laid over others",
+  (key) => {
+    const files = {
+      "forwards.yaml": 'relay: []\nforwards: { a: "8080:svc/a:80" }\n',
+      "forwards.local.yaml": `defaults: { ${key}: {} }\nforwards: { a: { ${key}: {} } }\n`,
+    };
+    const unknown = told(parseFiles(files)).filter((one) => one.includes("UnknownKey"));
+    expect(unknown).toHaveLength(2);
+  },
+);
