@@ -53,7 +53,7 @@ function addAllow({ world, outcome, command, shared, fileFlags }: CommandKit): v
     "\nA file that is not trusted may forward to pods and Services on loopback, with your kubeconfig. To listen where" +
       "\nothers can connect or on a port below 1024, to reach hosts, to choose the relay's image, to set variables that" +
       "\nprograms obey, such as PATH, or to bring a kubeconfig that runs programs, it must be allowed." +
-      "\nKFWD_TRUST=1 or `up --trust` allows it once.\n\nExamples:\n  kfwd allow",
+      "\nKFWD_TRUST=1 or `up --trust` allows it once.\n\nExamples:\n  kfwd allow\n  kfwd allow -f team/forwards.yaml",
   );
   allowing.action(async () => {
     const { allow: run } = await import("./allow.ts");

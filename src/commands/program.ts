@@ -2,27 +2,18 @@
 import { Command, CommanderError, Option } from "commander";
 import { KfwdError } from "../errors.ts";
 import { shellWord } from "../shellword.ts";
-import { demo } from "./demo.ts";
+import { addDemo } from "./democommand.ts";
 import { down, type DownFlags } from "./down.ts";
 import { addFileCommands, type CommandKit } from "./filecommands.ts";
+import { addHelp, HELP_TOPICS } from "./helpcommand.ts";
+import { FLAG_GROUPS, groupCommands, ORDERED } from "./helpgroups.ts";
 import { addLookCommands, addStatus } from "./lookcommands.ts";
 import { Output } from "./output.ts";
 import { COLOUR_CHOICES } from "./render/colour.ts";
 import { addPrune } from "./prunecommand.ts";
 import { up, type UpFlags } from "./up.ts";
-import { findCommand, unknownCommand, usageError } from "./usage.ts";
+import { usageError } from "./usage.ts";
 import type { SharedFlags, World } from "./world.ts";
-
-const EXIT_STATUSES = `
-Exit status:
-  0    done; after \`up\` in the foreground: ended by a signal once it was running
-  1    a forward failed or was not ready in time, or the output could not be written
-  2    usage or configuration
-  3    nothing runs, or its supervisor cannot be reached
-  4    cluster access: kubeconfig, context, credentials, network, rights
-  5    a local port, the lock or the runtime folder is not to be had
-  70   a bug in kfwd
-  130, 143  a signal came before \`up\` was done, or ended \`events\`, \`logs -f\` or \`status --watch\``;
 
 /** Runs one command line (without node and the script) and resolves with its exit status. Never rejects. */
 export async function run(world: World, args: readonly string[]): Promise<number> {
@@ -51,7 +42,8 @@ function build(world: World, outcome: { exit: number }): Command {
     .version(world.version, "-V, --version", "print the version")
     .helpCommand(false) // of a command that is not there it would print the whole help
     .enablePositionalOptions()
-    .addHelpText("after", EXIT_STATUSES)
+    .addHelpText("after", HELP_TOPICS)
+    .configureHelp(ORDERED)
     .exitOverride()
     .showSuggestionAfterError(false) // `usageError` has its own
     .configureOutput({
@@ -109,22 +101,16 @@ function build(world: World, outcome: { exit: number }): Command {
   addPrune(kit);
   addFileCommands(kit);
 
-  const demoCommand = colourFlag(command("demo", "show it all on a sandbox cluster inside this process"));
-  demoCommand.action(async () => {
-    outcome.exit = await demo(world, demoCommand.opts<SharedFlags>());
-  });
-
-  command("help [command]", "explain a command").action((name?: string) => {
-    const explained = name === undefined ? program : findCommand(program, name);
-    if (explained === undefined) throw unknownCommand(program, name ?? "");
-    explained.outputHelp();
-  });
+  addDemo(kit);
+  addHelp(kit, program);
+  groupCommands(program);
   return program;
 }
 
 /** `file`: its flags, where `-f` means something else. */
 function shared(command: Command, file = "-f, --file <path>"): Command {
   command
+    .optionsGroup(FLAG_GROUPS.common)
     .option(
       file,
       "the file, or - for standard input; a second one changes what the first says (env KFWD_FILE; default: forwards.yaml here or above)",
@@ -148,6 +134,7 @@ function shared(command: Command, file = "-f, --file <path>"): Command {
 /** Flags of commands that read the files. */
 function fileFlags(command: Command): Command {
   return command
+    .optionsGroup(FLAG_GROUPS.file)
     .option(
       "--profile <name>",
       "also the forwards of this profile; may be repeated (env KFWD_PROFILES, with commas)",
@@ -159,11 +146,12 @@ function fileFlags(command: Command): Command {
       several(filled(command, "--dotenv <path>")),
     )
     .addOption(new Option("--env-file <path>").hideHelp().argParser(notEnvFile))
-    .option("--no-local", "do not read forwards.local.yaml");
+    .option("--no-local", "do not read forwards.local.yaml")
+    .optionsGroup(FLAG_GROUPS.own);
 }
 
 function clusterFlags(command: Command): Command {
-  fileFlags(command);
+  fileFlags(command).optionsGroup(FLAG_GROUPS.cluster);
   for (const [flags, what] of [
     ["-C, --context <name>", "kubeconfig context"],
     ["-n, --namespace <name>", "namespace"],
@@ -177,13 +165,15 @@ function clusterFlags(command: Command): Command {
       "start forwards in this context though the file protects it; may be repeated",
       several(filled(command, "--allow-context <name>")),
     )
-    .option("--trust", "trust the file this once (env KFWD_TRUST=1)");
+    .option("--trust", "trust the file this once (env KFWD_TRUST=1)")
+    .optionsGroup(FLAG_GROUPS.own);
 }
 
 function colourFlag(command: Command): Command {
-  return command.addOption(
-    new Option("--color <when>", "colour the output").choices(COLOUR_CHOICES).default("auto"),
-  );
+  return command
+    .optionsGroup(FLAG_GROUPS.common)
+    .addOption(new Option("--color <when>", "colour the output").choices(COLOUR_CHOICES).default("auto"))
+    .optionsGroup(FLAG_GROUPS.own);
 }
 
 /** Node takes a flag of this name for itself, wherever it stands, and sets its own variables by it. */

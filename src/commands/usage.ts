@@ -23,13 +23,16 @@ export function usageError(
       return undefined;
     case "commander.unknownCommand":
       return unknownCommand(program, quoted);
-    case "commander.unknownOption": {
-      const known = (command ?? program).options.map(({ long }) => long ?? "");
-      return fail(`unknown option "${quoted}"`, suggest(quoted.replace(/=.*/s, ""), known));
-    }
+    case "commander.unknownOption":
+      return fail(`unknown option "${quoted}"`, optionHint(program, { command, name, quoted, args }));
     case "commander.optionMissingArgument":
       return fail(`option "${quoted}" needs a value`);
     case "commander.invalidArgument": {
+      const [, given, argument] = /value '(.*)' is invalid for argument '(.*?)'/s.exec(sentence) ?? [];
+      if (given !== undefined) {
+        const known = command?.registeredArguments.find((one) => one.name() === argument)?.argChoices ?? [];
+        return fail(`argument "${argument}" cannot be "${given}": it must be ${either(known)}`);
+      }
       const [, flags = "", value = ""] = /'(.*?)' argument '(.*)' is/s.exec(sentence) ?? [];
       const choices = command?.options.find((option) => option.flags === flags)?.argChoices ?? [];
       return fail(`option "${flags}" cannot be "${value}": it must be ${either(choices)}`);
@@ -47,12 +50,50 @@ export function usageError(
   }
 }
 
+interface Misplaced {
+  readonly command: Command | undefined;
+  /** As it stands on the command line. */
+  readonly name: string | undefined;
+  readonly quoted: string;
+  readonly args: readonly string[];
+}
+
+/** What may have been meant by an option: one with such a name, or the command that has it. */
+function optionHint(program: Command, { command, name, quoted, args }: Misplaced): string | undefined {
+  const flag = quoted.replace(/=.*/s, "");
+  if (command === undefined || name === undefined) return suggest(flag, longFlags(program));
+  if (args.indexOf(quoted) < args.indexOf(name) && hasFlag(command, flag)) {
+    return `options come after the command: kfwd ${command.name()} ${flag}`;
+  }
+  const near = suggest(flag, longFlags(command));
+  if (near !== undefined) return near;
+  const owner = visible(program).find((other) => hasFlag(other, flag));
+  return owner && `kfwd ${owner.name()} has it; kfwd help ${command.name()} lists what is here`;
+}
+
+function longFlags({ options }: Command): readonly string[] {
+  return options.flatMap(({ long, hidden }) => (long && !hidden ? [long] : []));
+}
+
+function hasFlag({ options }: Command, flag: string): boolean {
+  return options.some(({ long, short }) => long === flag || short === flag);
+}
+
 /** By its name or another name it goes by. */
 export function findCommand(program: Command, name: string): Command | undefined {
   return program.commands.find((command) => command.name() === name || command.aliases().includes(name));
 }
 
 export function unknownCommand(program: Command, name: string): KfwdError {
-  const known = program.commands.map((command) => command.name());
+  const known = visibleNames(program);
   return new KfwdError("USAGE", `unknown command "${name}"`, { hint: suggestFrom(name, known, "commands") });
+}
+
+/** Names of the commands that the help lists. */
+export function visibleNames(program: Command): readonly string[] {
+  return visible(program).map((command) => command.name());
+}
+
+function visible(program: Command): readonly Command[] {
+  return program.createHelp().visibleCommands(program);
 }

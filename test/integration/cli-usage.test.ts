@@ -11,7 +11,7 @@ const COMMANDS = commandsHint();
 
 function commandsHint(): string {
   const help = execFileSync(process.execPath, [CLI, "help"], { encoding: "utf8" });
-  const [, list = ""] = /\nCommands:\n([\s\S]*?)\n\n/.exec(help) ?? [];
+  const [, list = ""] = /\n\n(All forwards:\n[\s\S]*?)\n\nTopics:/.exec(help) ?? [];
   const names = [...list.matchAll(/^ {2}([a-z]+)/gm)].map(([, name]) => name);
   return `commands: ${names.slice(0, 10).join(", ")} and ${names.length - 10} more`;
 }
@@ -21,7 +21,9 @@ const WRONG: readonly (readonly [args: readonly string[], message: string, hint:
   [["xyz"], 'unknown command "xyz"', COMMANDS],
   [["statsu"], 'unknown command "statsu"', `did you mean "status"? ${COMMANDS}`],
   [["a\nb"], 'unknown command "a\\u000ab"', COMMANDS],
-  [["help", "dwon"], 'unknown command "dwon"', `did you mean "down"? ${COMMANDS}`],
+  [["help", "dwon"], 'unknown command or topic "dwon"', 'did you mean "down"?'],
+  [["help", "exit-code"], 'unknown command or topic "exit-code"', 'did you mean "exit-codes"?'],
+  [["help", "nothing-like-it"], 'unknown command or topic "nothing-like-it"', "kfwd help"],
   [["--versoin"], 'unknown option "--versoin"', 'did you mean "--version"?'],
   [["-x"], 'unknown option "-x"', "kfwd help"],
   [["up", "--wiat"], 'unknown option "--wiat"', 'did you mean "--wait"?'],
@@ -35,8 +37,11 @@ const WRONG: readonly (readonly [args: readonly string[], message: string, hint:
   ],
   [["config", "--names", "--hash"], "--names cannot go with --hash", "kfwd help config"],
   [["config", "--hash", "--origin"], "--hash cannot go with --origin", "kfwd help config"],
-  [["down", "--wait"], 'unknown option "--wait"', "kfwd help down"],
-  [["demo", "-f", "x"], 'unknown option "-f"', "kfwd help demo"],
+  [["down", "--wait"], 'unknown option "--wait"', "kfwd up has it; kfwd help down lists what is here"],
+  [["status", "--detahc"], 'unknown option "--detahc"', "kfwd help status"],
+  [["--wait", "up"], 'unknown option "--wait"', "options come after the command: kfwd up --wait"],
+  [["-d", "up", "api"], 'unknown option "-d"', "options come after the command: kfwd up -d"],
+  [["demo", "-f", "x"], 'unknown option "-f"', "kfwd up has it; kfwd help demo lists what is here"],
   [
     ["up", "--color", "pink"],
     'option "--color <when>" cannot be "pink": it must be auto, always or never',
@@ -176,6 +181,9 @@ describe.concurrent("a command line", () => {
     [["help", "ps"], "Usage: kfwd status|ps [options] [name...]"],
     [["down", "-h", "--json"], "Usage: kfwd down [options] [name...]"],
     [["help", "demo"], "Usage: kfwd demo [options]"],
+    [["help", "exit-codes"], "Exit status:"],
+    [["help", "environment"], "In place of flags, which win over them:"],
+    [["help", "file"], "forwards.yaml is looked for in this folder and above; so are forwards.yml,"],
   ])("%j: help on stdout", async (args, first) => {
     const { status, stdout, stderr } = await nowhere.run(...args);
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
@@ -190,7 +198,7 @@ describe.concurrent("a command line", () => {
   test("has the exit statuses that the README promises", async () => {
     const readme = await readFile(new URL("../../README.md", import.meta.url), "utf8");
     const promised = [...readme.matchAll(/^\| ([\d, ]+) \| (.+) \|$/gm)].map(([, numbers]) => numbers);
-    const { stdout } = await nowhere.run("help");
+    const { stdout } = await nowhere.run("help", "exit-codes");
     const listed = [...stdout.matchAll(/^ {2}(\d[\d, ]*?) {2,}\S/gm)].map(([, numbers]) => numbers);
     expect(promised).toEqual(listed);
     expect(listed).toContain("70");
