@@ -40,9 +40,9 @@ export class Reporter {
 
   take(event: SupervisorEvent): void {
     if (event.type === "forward") this.#take(event.status);
-    if (event.type !== "removed") return;
+    if (event.type !== "removed" && event.type !== "halted") return;
     const last = this.#statuses.get(event.name);
-    this.#statuses.delete(event.name);
+    if (event.type === "removed") this.#statuses.delete(event.name);
     if (last) this.#tell("stopped", { ...last, state: "stopped", reason: null, pod: null });
   }
 

@@ -123,7 +123,7 @@ export class Start {
   #judge({ strict, withinMs }: Patience): number {
     const readiness = readinessOf(this.#forwards);
     const failed = readinessOf(this.#forwards.filter(({ state }) => state === "failed"));
-    const gone = this.#chosen.names.filter((name) => this.board.of([name]).length === 0);
+    const gone = this.#chosen.names.filter((name) => this.board.of([name]).every(isStopped));
     if (strict && gone.length > 0) {
       throw new KfwdError("FORWARD_FAILED", `stopped from elsewhere while it started: ${gone.join(", ")}`);
     }
@@ -140,5 +140,9 @@ export class Start {
 }
 
 function hasSpoken({ state }: ForwardStatus): boolean {
-  return state === "ready" || state === "waiting" || state === "failed";
+  return state === "ready" || state === "waiting" || state === "failed" || state === "stopped";
+}
+
+function isStopped({ state }: ForwardStatus): boolean {
+  return state === "stopped";
 }

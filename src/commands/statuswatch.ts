@@ -101,7 +101,7 @@ async function tellLines(
       last.delete(event.name);
       if (wanted.length > 0 && !wanted.includes(event.name)) return;
       if (flags.json) out.json({ schema: "kfwd.watch/1", ...event });
-    } else if (isWanted(event.status) && isNews(last, event.status)) {
+    } else if (event.type === "forward" && isWanted(event.status) && isNews(last, event.status)) {
       say(world, out, flags, event.status);
     }
     if (out.closed) over.abort();

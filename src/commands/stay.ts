@@ -53,8 +53,11 @@ export function leave(reporter: Reporter, end: SessionEnd, exit: number): number
 /** Nothing is said of the whole while a part of it is on its way out: what counts is what stays. */
 function summarise({ board, chosen, exit, reporter }: Started): void {
   const forwards = chosen.only ? board.of(chosen.names) : board.all;
-  const leaving = forwards.some(({ state }) => state === "stopping" || state === "stopped");
-  if (forwards.length > 0 && !leaving) reporter.summary(readinessOf(forwards), exit);
+  const leaving = forwards.some(
+    ({ name, state }) => state === "stopping" || (state === "stopped" && !board.isHalted(name)),
+  );
+  const readiness = readinessOf(forwards);
+  if (readiness.total > 0 && !leaving) reporter.summary(readiness, exit);
 }
 
 /** The first signal drains, the second does not wait. */

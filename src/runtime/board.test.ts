@@ -17,6 +17,17 @@ describe("a board", () => {
     expect(board.of(["b", "a", "c"]).map(({ name, state }) => `${name} ${state}`)).toEqual(["a ready"]);
   });
 
+  test("tells what somebody has stopped from what is on its way out", () => {
+    const board = new Board();
+    board.take(forward("a", "stopped"));
+    expect(board.isHalted("a")).toBe(false);
+    board.take({ type: "halted", name: "a" });
+    expect(board.isHalted("a")).toBe(true);
+    board.take(forward("a", "binding"));
+    board.take(forward("a", "stopped"));
+    expect(board.isHalted("a")).toBe(false);
+  });
+
   test("resolves as soon as it is as wanted, also when it is already", async () => {
     const board = new Board();
     let met = false;

@@ -4,6 +4,7 @@ import type { ForwardStatus, SupervisorEvent } from "./core/status.ts";
 /** Fed by {@link SupervisorControl.follow}. */
 export class Board {
   readonly #statuses = new Map<string, ForwardStatus>();
+  readonly #halted = new Set<string>();
   readonly #watching = new Set<() => void>();
   #endedWhy: string | undefined;
 
@@ -11,9 +12,14 @@ export class Board {
     switch (event.type) {
       case "forward":
         this.#statuses.set(event.status.name, event.status);
+        if (event.status.state !== "stopped") this.#halted.delete(event.status.name);
+        break;
+      case "halted":
+        this.#halted.add(event.name);
         break;
       case "removed":
         this.#statuses.delete(event.name);
+        this.#halted.delete(event.name);
         break;
       case "ended":
         this.#endedWhy = event.why;
@@ -29,6 +35,11 @@ export class Board {
   /** The statuses of all forwards there are. */
   get all(): readonly ForwardStatus[] {
     return [...this.#statuses.values()];
+  }
+
+  /** Whether somebody has stopped it, and may start it again: others that are stopped are about to go. */
+  isHalted(name: string): boolean {
+    return this.#halted.has(name);
   }
 
   /** The statuses of these forwards, in this order; unknown ones are left out. */

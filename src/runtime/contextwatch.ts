@@ -65,6 +65,11 @@ export class ContextWatch implements Disposable {
     this.#lookIn(CONTEXT_LOOK_MS);
   }
 
+  /** There may be followers again. */
+  resume(): void {
+    if (!this.#timer) this.#lookIn(CONTEXT_LOOK_MS);
+  }
+
   /** The machine woke up: what was switched meanwhile is noticed soon. */
   wake(): void {
     if (this.#timer) this.look();

@@ -86,6 +86,13 @@ export class Datagrams implements Disposable {
     this.#way = undefined;
   }
 
+  /** Ends all flows; a client's next datagram begins a new one. */
+  reset(): void {
+    this.#sweeper?.[Symbol.dispose]();
+    this.#sweeper = undefined;
+    for (const { flow } of this.#talks.clear()) flow?.[Symbol.dispose]();
+  }
+
   /** Takes what a client sent; memory is lent for the call. */
   readonly take = (datagram: Buffer, client: UdpClient): void => {
     if (this.#stage === "over") return;
@@ -98,8 +105,7 @@ export class Datagrams implements Disposable {
   [Symbol.dispose](): void {
     this.#stage = "over";
     this.#way = undefined;
-    this.#sweeper?.[Symbol.dispose]();
-    for (const { flow } of this.#talks.clear()) flow?.[Symbol.dispose]();
+    this.reset();
     this.#dropped.notReady += this.#kept.splice(0).length;
   }
 

@@ -362,6 +362,20 @@ export interface StopResult {
   readonly stopped: readonly string[];
 }
 
+/** Forwards that are kept; null: all of them. */
+export interface NamesRequest {
+  readonly names: readonly string[] | null;
+}
+/** Stops forwards that stay known, and can be started again. */
+export interface HaltRequest extends NamesRequest {
+  /** As in a {@link StopRequest}. */
+  readonly drainMs: number;
+}
+/** Those that something was done to, in the order of the file. */
+export interface NamesResult {
+  readonly names: readonly string[];
+}
+
 /** A running supervisor, in this process or behind its control socket: both are driven by the same calls. */
 export interface SupervisorControl {
   status(): Promise<StatusReport>;
@@ -373,6 +387,18 @@ export interface SupervisorControl {
   apply(request: ApplyRequest): Promise<ApplyResult>;
   /** @throws KfwdError `UNKNOWN_FORWARD`. */
   stop(request: StopRequest): Promise<StopResult>;
+  /**
+   * Stops forwards, which stay known as `stopped`, and answers those that were not. The supervisor lives on.
+   * @throws KfwdError `UNKNOWN_FORWARD`; `NOT_RUNNING` when everything is being stopped.
+   */
+  halt(request: HaltRequest): Promise<NamesResult>;
+  /** Starts those that are stopped, as they were, without the file. @throws as `halt`. */
+  start(request: NamesRequest): Promise<NamesResult>;
+  /**
+   * Begins forwards anew on the local ports that they keep: connections are reset, endpoints chosen again. One that is
+   * stopped is started if it was named, and left alone otherwise. @throws as `halt`.
+   */
+  restart(request: NamesRequest): Promise<NamesResult>;
   /** Tells every event from now on, starting with the present status of each forward. */
   follow(listener: (event: SupervisorEvent) => void): Promise<AsyncDisposable>;
 }

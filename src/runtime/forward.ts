@@ -121,6 +121,12 @@ export class Forward {
     this.#dispatch({ type: "moved" });
   }
 
+  /** Chooses where it leads anew, on the same local port; its connections are reset, who waits for a pod included. */
+  restart(): void {
+    this.#journal.restarted();
+    this.#dispatch({ type: "restart" });
+  }
+
   /** Stops listening at once, lets connections go on for `drainMs`, then resets them. Resolves when all is over. */
   async stop(drainMs: number): Promise<void> {
     this.#dispatch({ type: "stop", drainMs });
@@ -170,10 +176,12 @@ export class Forward {
     const held = this.#gate.waiting;
     this.#swingGate();
     this.#watchApp();
+    if (state.kind === "stopped") {
+      this.#local = [];
+      this.#awaitAtEnd(this.#route[Symbol.asyncDispose]());
+      void Promise.allSettled(this.#closing).then(this.#end);
+    }
     this.#report(held);
-    if (state.kind !== "stopped") return;
-    this.#awaitAtEnd(this.#route[Symbol.asyncDispose]());
-    void Promise.allSettled(this.#closing).then(this.#end);
   }
 
   /** What throws must not keep the forward from its next event. */
@@ -211,6 +219,7 @@ export class Forward {
         return;
       case "resetConnections":
         for (const connection of this.#connections) connection.reset();
+        this.#datagrams?.reset();
         return;
     }
   }

@@ -68,6 +68,12 @@ export class Journal {
     }
   }
 
+  /** Somebody has it begun anew: what follows is news, whatever was told before. */
+  restarted(): void {
+    this.#told = "";
+    this.#deps.log.info("restarted", { forward: this.#forward });
+  }
+
   /** A connection came to nothing, or broke; `refused`: how many did so far. */
   failed(reason: Reason, refused: number): void {
     this.keep(reason);

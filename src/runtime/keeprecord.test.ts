@@ -51,6 +51,13 @@ test("what is bound is written once for a whole start, again when it changes, an
   await world.clock.advance(50);
   expect(written.at(-1)?.forwards.map(({ name }) => name)).toEqual(["a"]);
 
+  await supervisor.halt({ names: ["a"], drainMs: 0 });
+  await world.clock.advance(50);
+  expect(written.at(-1)).toMatchObject({ forwards: [], stopped: ["a"] });
+  await supervisor.start({ names: ["a"] });
+  await world.clock.advance(50);
+  expect(written.at(-1)).toMatchObject({ forwards: [{ name: "a" }], stopped: [] });
+
   world.cluster.podIsReady("p");
   world.cluster.tunnelNow.opens();
   world.net.connect(1);

@@ -17,6 +17,8 @@ export interface LockUpdate {
     readonly bind: readonly string[];
     readonly port: number;
   }[];
+  /** What somebody has stopped, and may start again. */
+  readonly stopped: readonly string[];
 }
 
 /** Writes after each change of what is bound, until disposed. A write that fails is tried with the next event. */
@@ -41,7 +43,9 @@ export async function keepRecord(
       port: local[0]?.port ?? 0,
     }));
     const state = control.drainLeftMs === undefined ? "ready" : "stopping";
-    const update: LockUpdate = { project, config, state, forwards };
+    const over = state === "ready" ? entries.filter((entry) => entry.state === "stopped") : [];
+    const stopped = over.map(({ name }) => name);
+    const update: LockUpdate = { project, config, state, forwards, stopped };
     const text = JSON.stringify(update);
     if (text === written) return;
     try {

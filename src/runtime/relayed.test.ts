@@ -275,3 +275,40 @@ describe("TCP with `via: relay`", () => {
     expect(world.relays.relays).toMatchObject([{ disposed: true }, { spec: { image: "other" } }]);
   });
 });
+
+describe("stopped and started", () => {
+  test("lets go of its relay, ends flows, and gets another", async () => {
+    const a = await ready();
+    a.sends("one");
+    const { now: first } = world.relays;
+    await supervisor.halt({ names: ["stats"], drainMs: 0 });
+    expect(first).toMatchObject({ disposed: true, living: [] });
+    expect(await status()).toMatchObject({ state: "stopped", relay: null, local: [] });
+    expect([world.udp.bound.size, world.clock.pending]).toEqual([0, 0]);
+    await supervisor.start({ names: ["stats"] });
+    await settle();
+    expect(world.relays.now).not.toBe(first);
+    world.relays.now.opens();
+    expect(await status()).toMatchObject({
+      state: "ready",
+      relay: { state: "running" },
+      datagrams: { out: 0 },
+    });
+    const b = world.udp.client(5353, "a");
+    b.sends("two");
+    expect(world.relays.now.living.map(({ sent }) => sent)).toEqual([["two"]]);
+  });
+
+  test("begun anew it keeps its relay, its port, and its clients, which get flows of their own again", async () => {
+    const a = await ready();
+    a.sends("one");
+    const [before] = world.relays.now.flows;
+    await supervisor.restart({ names: ["stats"] });
+    await settle();
+    expect(await status()).toMatchObject({ state: "ready", restarts: 1 });
+    expect(world.relays.relays.length).toBe(1);
+    expect(before?.stage).toBe("disposed");
+    a.sends("two");
+    expect(world.relays.now.living.map(({ sent }) => sent)).toEqual([["two"]]);
+  });
+});

@@ -178,6 +178,7 @@ class RelayRoute implements Route {
     this.#stage = "over";
     this.#relay = undefined;
     this.#way = undefined;
+    this.#pod = null;
     await relay?.[Symbol.asyncDispose]();
   }
 

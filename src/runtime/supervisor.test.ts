@@ -587,6 +587,177 @@ describe("which text of the file runs", () => {
   });
 });
 
+describe("forwards that are stopped one at a time", () => {
+  const three = [spec("a", 1), spec("b", 2), spec("c", 3)];
+  const states = async (): Promise<string[]> =>
+    (await supervisor.status()).entries.map(({ name, state }) => `${name} ${state}`);
+
+  beforeEach(async () => {
+    world.cluster.podIsReady("pod-1");
+    await apply(three);
+    for (const tunnel of world.cluster.tunnels) tunnel.opens();
+    await settle();
+    events.length = 0;
+  });
+
+  test("stay in their place, free their ports, reset their clients, and leave the others alone", async () => {
+    const [toA, toB] = [world.net.connect(1), world.net.connect(2)];
+    await settle();
+    expect(await supervisor.halt({ names: ["b"], drainMs: 0 })).toEqual({ names: ["b"] });
+    expect(await states()).toEqual(["a ready", "b stopped", "c ready"]);
+    expect([...world.net.bound.keys()]).toEqual([1, 3]);
+    expect([toA.stage, toB.stage]).toEqual(["carried", "reset"]);
+    expect(await statusOf("b")).toMatchObject({ local: [], localPort: 2, pod: null, reason: null });
+    expect(events.at(-1)).toEqual({ type: "halted", name: "b" });
+    expect(world.cluster.followers.size).toBe(2);
+  });
+
+  test("give their clients the time that they are given", async () => {
+    const client = world.net.connect(2);
+    await settle();
+    const halted = supervisor.halt({ names: ["b"], drainMs: 1_000 });
+    await world.clock.advance(999);
+    expect([(await statusOf("b")).state, client.stage]).toEqual(["stopping", "carried"]);
+    await world.clock.advance(1);
+    expect([await halted, client.stage]).toEqual([{ names: ["b"] }, "reset"]);
+  });
+
+  test("can all be stopped: the supervisor lives on, with nothing under way", async () => {
+    await supervisor.halt({ names: ["c"], drainMs: 0 });
+    expect(await supervisor.halt({ names: null, drainMs: 0 })).toEqual({ names: ["a", "b"] });
+    expect(await supervisor.halt({ names: null, drainMs: 0 })).toEqual({ names: [] });
+    supervisor.endIfIdle();
+    expect(supervisor.drainLeftMs).toBeUndefined();
+    expect([world.net.bound.size, world.clock.pending]).toEqual([0, 0]);
+  });
+
+  test("are started again where they led, without a look at the file, and serve", async () => {
+    await supervisor.halt({ names: ["b", "c"], drainMs: 0 });
+    world.cluster.currentContext = "other";
+    expect(await supervisor.start({ names: ["a", "b"] })).toEqual({ names: ["b"] });
+    await settle();
+    world.cluster.tunnelNow.opens();
+    expect(await states()).toEqual(["a ready", "b ready", "c stopped"]);
+    expect((await statusOf("b")).context).toBe("kt");
+    const client = world.net.connect(2);
+    await settle();
+    expect(client.stage).toBe("carried");
+    expect(await supervisor.start({ names: null })).toEqual({ names: ["c"] });
+  });
+
+  test("are left alone by the `up` of others, and started by that of all", async () => {
+    await supervisor.halt({ names: ["a", "b"], drainMs: 0 });
+    expect(await apply(three, ["c"])).toEqual(["keep c"]);
+    expect(await apply(three, ["b"])).toEqual(["start b"]);
+    expect((await statusOf("a")).state).toBe("stopped");
+    expect(await apply(three)).toEqual(["start a", "keep b", "keep c"]);
+    expect((await states()).map((text) => text.split(" ")[0])).toEqual(["a", "b", "c"]);
+  });
+
+  test("leave with the file, and with `down`, after which nothing is kept", async () => {
+    await supervisor.halt({ names: null, drainMs: 0 });
+    expect(await apply([spec("a", 1), spec("b", 2)], null)).toEqual(["remove c", "start a", "start b"]);
+    await supervisor.halt({ names: ["a"], drainMs: 0 });
+    expect(await supervisor.stop({ names: ["a"], drainMs: 0 })).toEqual({ stopped: ["a"] });
+    await supervisor.stop({ names: ["b"], drainMs: 0 });
+    expect(await supervisor.ended).toBe("stopped");
+  });
+
+  test("do not count when everything is stopped", async () => {
+    await supervisor.halt({ names: ["a"], drainMs: 0 });
+    expect(await supervisor.stop({ names: null, drainMs: 0 })).toEqual({ stopped: ["b", "c"] });
+  });
+
+  test("show whoever listens from then on that somebody has stopped them", async () => {
+    await supervisor.halt({ names: ["b"], drainMs: 0 });
+    const heard: SupervisorEvent[] = [];
+    await supervisor.follow((event) => heard.push(event));
+    expect(heard.filter(({ type }) => type === "halted")).toEqual([{ type: "halted", name: "b" }]);
+  });
+
+  test("are not looked for by whoever watches the current context, until they are started", async () => {
+    await apply([spec("a", 1, { followContext: true })]);
+    await supervisor.halt({ names: ["a"], drainMs: 0 });
+    world.cluster.currentContext = "staging";
+    await world.clock.advance(10_000);
+    expect(world.clock.pending).toBe(0);
+    expect((await statusOf("a")).context).toBe("kt");
+    await supervisor.start({ names: ["a"] });
+    await world.clock.advance(5_000);
+    expect((await statusOf("a")).context).toBe("staging");
+  });
+
+  test("can be on their way out with everything: whoever asks then is told", async () => {
+    world.net.connect(1);
+    await settle();
+    const ending = supervisor.stop({ names: null, drainMs: 1_000 });
+    for (const call of [
+      supervisor.halt({ names: null, drainMs: 0 }),
+      supervisor.start({ names: null }),
+      supervisor.restart({ names: null }),
+    ])
+      await expect(call).rejects.toMatchObject({ code: "NOT_RUNNING" });
+    await world.clock.advance(1_000);
+    await ending;
+  });
+
+  test("must be there", async () => {
+    for (const call of [
+      supervisor.halt({ names: ["a", "x"], drainMs: 0 }),
+      supervisor.start({ names: ["x"] }),
+      supervisor.restart({ names: ["a", "x"] }),
+    ])
+      await expect(call).rejects.toMatchObject({ code: "UNKNOWN_FORWARD", hint: "running: a, b, c" });
+    expect(await states()).toEqual(["a ready", "b ready", "c ready"]);
+  });
+});
+
+describe("a restart", () => {
+  test("keeps the port, resets clients, and chooses the endpoint anew", async () => {
+    await readyForward();
+    const old = world.cluster.tunnelNow;
+    const client = world.net.connect(8080);
+    await settle();
+    expect(await supervisor.restart({ names: null })).toEqual({ names: ["api"] });
+    expect([client.stage, old.disposed, world.net.bound.has(8080)]).toEqual(["reset", true, true]);
+    const late = world.net.connect(8080);
+    await settle();
+    expect([late.stage, (await statusOf("api")).state]).toEqual(["waiting", "connecting"]);
+    expect(world.cluster.followers.size).toBe(1);
+    world.cluster.tunnelNow.opens();
+    await settle();
+    expect(late.stage).toBe("carried");
+    expect(await statusOf("api")).toMatchObject({ state: "ready", restarts: 1 });
+    expect(world.log.lines.filter((line) => line === "ready" || line === "restarted")).toEqual([
+      "ready",
+      "restarted",
+      "ready",
+    ]);
+  });
+
+  test("tries again what was refused, and a port that was taken", async () => {
+    world.cluster.says({ kind: "none", reason: { code: "Forbidden", kind: "denied", message: "may not" } });
+    world.net.taken.add(8081);
+    await apply([spec("api", 8080), spec("web", 8081)]);
+    world.net.taken.delete(8081);
+    world.cluster.podIsReady("api-1");
+    await supervisor.restart({ names: null });
+    expect(world.cluster.woken.map((place) => place?.namespace)).toEqual(["default"]);
+    await settle();
+    for (const tunnel of world.cluster.tunnels) if (!tunnel.disposed) tunnel.opens();
+    expect([(await statusOf("api")).state, (await statusOf("web")).state]).toEqual(["ready", "ready"]);
+  });
+
+  test("starts what is stopped where that was named, and leaves it alone otherwise", async () => {
+    await apply([spec("a", 1), spec("b", 2)]);
+    await supervisor.halt({ names: ["b"], drainMs: 0 });
+    expect(await supervisor.restart({ names: null })).toEqual({ names: ["a"] });
+    expect((await statusOf("b")).state).toBe("stopped");
+    expect(await supervisor.restart({ names: ["b"] })).toEqual({ names: ["b"] });
+    expect(world.net.bound.has(2)).toBe(true);
+  });
+});
+
 describe("the end", () => {
   test("of one forward frees its port and leaves the others", async () => {
     await apply([spec("a", 1), spec("b", 2)]);

@@ -2,10 +2,20 @@
 import type { ForwardSpec } from "../schema/spec.ts";
 import { KfwdError } from "../errors.ts";
 import { plan, type Change } from "./core/plan.ts";
-import type { ForwardStatus, StatusReport, SupervisorEvent } from "./core/status.ts";
-import type { ApplyRequest, ApplyResult, Deps, ServedControl, StopRequest, StopResult } from "./deps.ts";
-import { ContextWatch, type ContextFollower } from "./contextwatch.ts";
-import { Forward } from "./forward.ts";
+import type { StatusReport, SupervisorEvent } from "./core/status.ts";
+import type {
+  ApplyRequest,
+  ApplyResult,
+  Deps,
+  HaltRequest,
+  NamesRequest,
+  NamesResult,
+  ServedControl,
+  StopRequest,
+  StopResult,
+} from "./deps.ts";
+import { ContextWatch } from "./contextwatch.ts";
+import { Fleet } from "./fleet.ts";
 import { pin, refuseProtected, type Pinned } from "./pin.ts";
 
 /** What a supervisor knows of itself; the rest of its report comes with the first `apply`. */
@@ -18,9 +28,7 @@ export class Supervisor implements ServedControl {
   readonly #deps: Deps;
   readonly #self: SupervisorSelf;
   readonly #listeners = new Set<(event: SupervisorEvent) => void>();
-  #forwards = new Map<string, Forward>();
-  /** As the file had each forward when it was applied, before its context was filled in. */
-  readonly #texts = new Map<string, ForwardSpec>();
+  readonly #fleet: Fleet;
   #project = "";
   #config: StatusReport["config"] = { path: null, sha256: "" };
   #turn: Promise<unknown> = Promise.resolve();
@@ -35,12 +43,13 @@ export class Supervisor implements ServedControl {
     this.#deps = deps;
     this.#self = self;
     this.ended = new Promise((resolve) => (this.#resolveEnded = resolve));
+    this.#fleet = new Fleet(deps, (event) => this.#tell(event));
     this.#contexts = new ContextWatch({
       clock: deps.clock,
       log: deps.log,
       current: (kubeconfig) => deps.cluster.current(kubeconfig),
-      followers: () => this.#followers(),
-      move: (names, context) => this.#move(names, context),
+      followers: () => (this.#stage.kind === "running" ? this.#fleet.followers : []),
+      move: (names, context) => this.#fleet.move(names, context),
     });
   }
 
@@ -55,7 +64,7 @@ export class Supervisor implements ServedControl {
       project: this.#project,
       supervisor: this.#self,
       config: this.#config,
-      entries: this.#statuses(),
+      entries: this.#fleet.statuses,
       ...this.#notes(),
     });
   }
@@ -79,8 +88,23 @@ export class Supervisor implements ServedControl {
     return this.#inTurn(() => this.#stopSome(names, drainMs));
   }
 
+  halt({ names, drainMs }: HaltRequest): Promise<NamesResult> {
+    return this.#switch(() => this.#fleet.halt(names, drainMs));
+  }
+
+  start({ names }: NamesRequest): Promise<NamesResult> {
+    return this.#switch(() => this.#fleet.resume(names));
+  }
+
+  restart({ names }: NamesRequest): Promise<NamesResult> {
+    return this.#switch(() => this.#fleet.restart(names));
+  }
+
   follow(listener: (event: SupervisorEvent) => void): Promise<AsyncDisposable> {
-    for (const status of this.#statuses()) listener({ type: "forward", status });
+    for (const status of this.#fleet.statuses) {
+      listener({ type: "forward", status });
+      if (status.state === "stopped") listener({ type: "halted", name: status.name });
+    }
     this.#listeners.add(listener);
     return Promise.resolve({
       [Symbol.asyncDispose]: async () => void this.#listeners.delete(listener),
@@ -91,13 +115,13 @@ export class Supervisor implements ServedControl {
   wake(): void {
     this.#deps.cluster.wake();
     this.#deps.relays.wake();
-    for (const forward of this.#forwards.values()) forward.wake();
+    this.#fleet.wake();
     this.#contexts.wake();
   }
 
   /** Ends the supervisor if it keeps no forward, nor is about to. */
   endIfIdle(): void {
-    if (this.#forwards.size === 0 && this.#applying === 0) void this.#stopAll(0);
+    if (this.#fleet.names.length === 0 && this.#applying === 0) void this.#stopAll(0);
   }
 
   async #apply(request: ApplyRequest): Promise<ApplyResult> {
@@ -109,42 +133,22 @@ export class Supervisor implements ServedControl {
       chosen.map((spec) => [spec.name, pin(spec, cluster, ofAll ? "all" : "its own")] as const),
     );
     for (const { spec } of pinned.values()) refuseProtected(spec, request.allowContexts);
-    const running = new Map(
-      [...this.#forwards].map(([name, f]) => [name, { spec: f.spec, stage: f.status.state }] as const),
-    );
     const wanted = [...pinned.values()].map((p) => p.spec);
-    const changes = plan(running, wanted, request.names);
+    const changes = plan(this.#fleet.running, wanted, request.names);
 
     // Nothing can fail from here on but single forwards, and they tell so in their status.
     this.#project = request.project;
     const leaving = changes.filter(({ action }) => action !== "keep" && action !== "update");
-    await this.#end(
-      leaving.map(({ name }) => name),
-      0,
-    );
+    await this.#fleet.end(namesOf(leaving), 0);
     this.#deps.autoPorts.reserve(request.forwards);
     await this.#login([...pinned.values()]);
     this.#refuseIfEnding();
-    for (const change of changes) {
-      switch (change.action) {
-        case "start":
-        case "replace":
-          this.#start(change.spec, pinned);
-          break;
-        case "update":
-          this.#forwards.get(change.name)?.update(change.spec);
-          break;
-        case "remove":
-          this.#remove(change.name);
-          break;
-        case "keep":
-      }
-    }
-    for (const spec of chosen) this.#texts.set(spec.name, spec);
-    const matches = this.#matches(request);
+    for (const change of changes) this.#make(change, pinned);
+    this.#fleet.applied(chosen);
+    const matches = request.names === null || this.#fleet.matches(request.forwards);
     this.#config = matches ? request.config : { ...request.config, sha256: "" };
-    this.#sort(request.forwards);
-    this.#wakeKept(changes);
+    this.#fleet.sort(request.forwards);
+    this.#fleet.retry(namesOf(changes.filter(({ action }) => action === "keep" || action === "update")));
     this.#contexts.begin();
     return { changes: changes.map(({ name, action }) => ({ name, action })) };
   }
@@ -162,43 +166,28 @@ export class Supervisor implements ServedControl {
     throw new KfwdError("NOT_RUNNING", "the supervisor is being stopped");
   }
 
-  /** Whether all that runs is as the file says, also what was left alone. */
-  #matches({ forwards, names }: ApplyRequest): boolean {
-    if (names === null) return true;
-    const texts = [...this.#texts].filter(([name]) => this.#forwards.has(name));
-    const running = new Map(texts.map(([name, spec]) => [name, { spec, stage: "ready" as const }]));
-    return plan(running, forwards, null).every(({ action }) => action === "keep" || action === "start");
-  }
-
-  /** Whoever applies a file again may have logged in, or been given a right: what was refused is tried again. */
-  #wakeKept(changes: readonly Change[]): void {
-    const kept = changes
-      .filter(({ action }) => action === "keep" || action === "update")
-      .map(({ name }) => this.#forwards.get(name))
-      .filter((forward) => forward !== undefined);
-    const places = new Map(kept.map(({ place }) => [JSON.stringify(place), place]));
-    for (const place of places.values()) this.#deps.cluster.wake(place);
-    for (const forward of kept) forward.wake();
-  }
-
-  #start(spec: ForwardSpec, pinned: ReadonlyMap<string, Pinned>): void {
-    const place = pinned.get(spec.name)?.place;
-    if (!place) return;
-    const forward = new Forward(this.#deps, spec, place, (status) => this.#tell({ type: "forward", status }));
-    this.#forwards.set(spec.name, forward);
-    forward.start();
+  #make(change: Change, pinned: ReadonlyMap<string, Pinned>): void {
+    switch (change.action) {
+      case "start":
+      case "replace": {
+        const place = pinned.get(change.name)?.place;
+        if (place) this.#fleet.start(change.spec, place);
+        return;
+      }
+      case "update":
+        this.#fleet.update(change.spec);
+        return;
+      case "remove":
+        this.#fleet.remove(change.name);
+        return;
+      case "keep":
+    }
   }
 
   async #stopSome(names: readonly string[], drainMs: number): Promise<StopResult> {
-    const unknown = names.find((name) => !this.#forwards.has(name));
-    if (unknown !== undefined) {
-      const running = [...this.#forwards.keys()].join(", ");
-      throw new KfwdError("UNKNOWN_FORWARD", `no forward named "${unknown}" is running`, {
-        hint: running === "" ? undefined : `running: ${running}`,
-      });
-    }
-    await this.#end(names, drainMs);
-    for (const name of names) this.#remove(name);
+    this.#fleet.choose(names);
+    await this.#fleet.end(names, drainMs);
+    for (const name of names) this.#fleet.remove(name);
     this.endIfIdle();
     return { stopped: names };
   }
@@ -210,66 +199,34 @@ export class Supervisor implements ServedControl {
       this.#stage.kind === "ending" ? Math.min(this.#stage.drainUntilMs, untilMs) : untilMs;
     this.#stage = { kind: "ending", drainUntilMs };
     this.#contexts[Symbol.dispose]();
-    const names = [...this.#forwards.keys()];
-    await this.#end(names, drainMs);
-    if (this.#hasEnded()) return { stopped: names }; // a call that came later was quicker
+    const { names, live: stopped } = this.#fleet;
+    await this.#fleet.end(names, drainMs);
+    if (this.#hasEnded()) return { stopped }; // a call that came later was quicker
     this.#stage = { kind: "ended", drainUntilMs: this.#deps.clock.now() };
     this.#tell({ type: "ended", why: "stopped" });
     this.#resolveEnded("stopped");
-    return { stopped: names };
+    return { stopped };
   }
 
   #hasEnded(): boolean {
     return this.#stage.kind === "ended";
   }
 
-  async #end(names: readonly string[], drainMs: number): Promise<void> {
-    const forwards = names.map((name) => this.#forwards.get(name)).filter((forward) => forward !== undefined);
-    await Promise.all(forwards.map((forward) => forward.stop(drainMs)));
-  }
-
-  #remove(name: string): void {
-    this.#forwards.delete(name);
-    this.#texts.delete(name);
-    this.#tell({ type: "removed", name });
-  }
-
-  #followers(): readonly ContextFollower[] {
-    return [...this.#forwards].flatMap(([name, { place }]) => {
-      const text = this.#texts.get(name);
-      if (text?.followContext !== true || this.#stage.kind !== "running") return [];
-      const { kubeconfig, protect = [] } = text;
-      return [{ name, kubeconfig, protect, context: place.context }];
-    });
-  }
-
-  /** All of them can go, or none does. */
-  #move(names: readonly string[], context: string): void {
-    const moves = names.flatMap((name) => {
-      const [forward, text] = [this.#forwards.get(name), this.#texts.get(name)];
-      return forward && text
-        ? [{ forward, pinned: pin({ ...text, context }, this.#deps.cluster, "all") }]
-        : [];
-    });
-    for (const { forward, pinned } of moves) forward.moveTo(pinned.spec, pinned.place);
-  }
-
-  /** The order of the file; what is not in it (a forward that was not touched) keeps its place at the end. */
-  #sort(wanted: readonly ForwardSpec[]): void {
-    const order = new Map(wanted.map((spec, index) => [spec.name, index]));
-    const rank = (name: string): number => order.get(name) ?? order.size;
-    this.#forwards = new Map([...this.#forwards].sort(([a], [b]) => rank(a) - rank(b)));
-  }
-
   #notes(): Pick<StatusReport, "notes"> {
-    const places = [...this.#forwards.values()].map(({ place }) => place);
-    const notes = [...places.flatMap((place) => this.#deps.cluster.notes(place)), ...this.#contexts.notes];
+    const ofPlaces = this.#fleet.places.flatMap((place) => this.#deps.cluster.notes(place));
+    const notes = [...ofPlaces, ...this.#contexts.notes];
     const once = new Map(notes.map((note) => [note.message, note]));
     return once.size === 0 ? {} : { notes: [...once.values()] };
   }
 
-  #statuses(): readonly ForwardStatus[] {
-    return [...this.#forwards.values()].map((forward) => forward.status);
+  /** Does something to single forwards, whose places in the file stay as they are. */
+  #switch(work: () => readonly string[] | Promise<readonly string[]>): Promise<NamesResult> {
+    return this.#inTurn(async () => {
+      this.#refuseIfEnding();
+      const names = await work();
+      this.#contexts.resume();
+      return { names };
+    });
   }
 
   #tell(event: SupervisorEvent): void {
@@ -286,4 +243,8 @@ export class Supervisor implements ServedControl {
 /** Which way a forward goes to its cluster, as text to compare. */
 function wayOf({ kubeconfig, context }: ForwardSpec): string {
   return JSON.stringify([kubeconfig, context]);
+}
+
+function namesOf(changes: readonly Change[]): readonly string[] {
+  return changes.map(({ name }) => name);
 }

@@ -78,6 +78,7 @@ export function recordOf(over: Partial<LockRecord> = {}): LockRecord {
     mode: "detached",
     state: "ready",
     forwards: [{ name: "api", protocol: "tcp", bind: ["localhost"], port: 8080 }],
+    stopped: [],
     relays: [],
     lastWords: null,
     ...over,

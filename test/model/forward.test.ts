@@ -92,7 +92,7 @@ class Real {
     must(world.cluster.followers.size === listening.length, "a forward follows its target iff it listens");
     for (const entry of entries) this.#checkEntry(entry);
     this.#checkConnections(entries);
-    if (entries.length > 0) return;
+    if (entries.some(({ state }) => state !== "stopped")) return;
     must(world.tunnels.length === 0, "no tunnel is left");
     must(world.clock.pending === 0, "no timer is left");
   }
@@ -133,6 +133,7 @@ class Real {
   /** The cluster is well: every forward that shall run does, and a client is carried. */
   async heal(): Promise<void> {
     this.world.cluster.podIsReady("last");
+    this.call(this.supervisor.start({ names: null }));
     const untilMs = this.world.clock.now() + 2 * DENIED_RETRY_MS;
     while (this.world.clock.now() < untilMs) {
       for (const tunnel of this.world.tunnels) if (tunnel.stage === "trying") tunnel.opens();
@@ -186,6 +187,7 @@ const CROWD: fc.AsyncCommand<Model, Real> = {
 
 const kind = fc.constantFrom("transient", "denied", "gone" as const);
 const index = fc.nat({ max: 5 });
+const names = fc.constantFrom(["api"], ["db"], null);
 
 /** The tunnels or connections that something happens to are numbered from the newest. */
 function nth<T>(items: readonly T[], back: number): T | undefined {
@@ -250,6 +252,21 @@ const COMMANDS = [
         real.call(real.supervisor.stop({ names: [name], drainMs })),
       ),
     ),
+  fc
+    .tuple(names, fc.constantFrom(0, 5_000))
+    .map(([which, drainMs]) =>
+      happens(`stop ${which?.join() ?? "all"} within ${drainMs} ms`, (real) =>
+        real.call(real.supervisor.halt({ names: which, drainMs })),
+      ),
+    ),
+  names.map((which) =>
+    happens(`start ${which?.join() ?? "all"}`, (real) => real.call(real.supervisor.start({ names: which }))),
+  ),
+  names.map((which) =>
+    happens(`restart ${which?.join() ?? "all"}`, (real) =>
+      real.call(real.supervisor.restart({ names: which })),
+    ),
+  ),
 ];
 
 test("whatever happens to a supervisor, in any order, it keeps its promises, heals, and leaves nothing", async () => {

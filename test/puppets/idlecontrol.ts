@@ -5,6 +5,9 @@ export const idleControl: ServedControl = {
   status: () => Promise.reject(new Error("not asked here")),
   apply: () => Promise.reject(new Error("not asked here")),
   stop: () => Promise.resolve({ stopped: [] }),
+  halt: () => Promise.reject(new Error("not asked here")),
+  start: () => Promise.reject(new Error("not asked here")),
+  restart: () => Promise.reject(new Error("not asked here")),
   follow: () => Promise.resolve({ [Symbol.asyncDispose]: () => Promise.resolve() }),
   drainLeftMs: undefined,
 };

@@ -116,6 +116,15 @@ describe("each state answers each event that moves it", () => {
       { kind: "resolving" },
       [{ do: "resetConnections" }, { do: "disconnect" }, { do: "follow" }],
     ],
+    [
+      "restarted while ready",
+      ready,
+      { type: "restart" },
+      { kind: "resolving" },
+      [{ do: "resetConnections" }, { do: "disconnect" }, { do: "follow" }],
+    ],
+    ["restarted before it has a port", binding, { type: "restart" }, { kind: "binding" }, []],
+    ["restarted while stopping", stopping, { type: "restart" }, { kind: "stopping" }, []],
     ["moved before it has a port", binding, { type: "moved" }, { kind: "binding" }, []],
     ["moved while stopping", stopping, { type: "moved" }, { kind: "stopping" }, []],
     ["opened by another", backingOff, { type: "opened", endpoint: a }, { kind: "ready", attempt: 3 }, []],
@@ -365,6 +374,7 @@ test("whatever happens, in any order, a forward keeps its promises", () => {
     fc.tuple(endpoint, reason).map(([e, r]) => ({ type: "delayed", endpoint: e, reason: r }) as const),
     fc.constant({ type: "woke" } as const),
     fc.constant({ type: "moved" } as const),
+    fc.constant({ type: "restart" } as const),
     fc.constant({ type: "tick" } as const),
     fc.constant({ type: "stop", drainMs: 1_000 } as const),
     fc.constant({ type: "drained" } as const),
@@ -416,7 +426,7 @@ test("whatever happens, in any order, a forward keeps its promises", () => {
         if (state.kind === "stopping") expect(wake).toBeDefined();
       }
       const times = (what: string): number => done.filter((one) => one === what).length;
-      const moves = events.filter(([event]) => event.type === "moved").length;
+      const moves = events.filter(([{ type }]) => type === "moved" || type === "restart").length;
       expect(times("close")).toBeLessThanOrEqual(1);
       expect(times("follow")).toBeLessThanOrEqual(1 + moves);
     }),

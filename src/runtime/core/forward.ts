@@ -93,6 +93,8 @@ export type ForwardEvent =
   | { readonly type: "woke" }
   /** It leads to another cluster from now on: nothing of the one before counts, and the port stays bound. */
   | { readonly type: "moved" }
+  /** Somebody wants it begun anew: as `moved`, but a port that could not be had is tried again, too. */
+  | { readonly type: "restart" }
   /** The time of {@link wakeAt} has come. */
   | { readonly type: "tick" }
   | { readonly type: "stop"; readonly drainMs: number }
@@ -154,6 +156,7 @@ export function step(state: ForwardState, event: ForwardEvent, nowMs: number, po
       if (state.retry) return connect(state.retry.endpoint, state.attempt, state.reason);
       return state.reason.kind === "denied" ? { state: { kind: "resolving" }, effects: [] } : stay(state);
     case "moved":
+    case "restart":
       if (state.kind === "binding") return stay(state); // who has no port yet follows later
       return { state: { kind: "resolving" }, effects: [...END, { do: "follow" }] };
     case "tick":
@@ -282,6 +285,7 @@ function stepFailed(state: ForwardState & { kind: "failed" }, event: ForwardEven
     case "bindFailed":
       return unbound(event.reason, nowMs);
     case "tick":
+    case "restart":
     case "woke": {
       if (retryAtMs === null || (event.type === "tick" && nowMs < retryAtMs)) return stay(state);
       return { state: { kind: "failed", reason, retryAtMs: null }, effects: [{ do: "bind" }] };

@@ -28,6 +28,8 @@ test.each<[string, ForwardStatus[], string, number]>([
     4,
   ],
   ["this version cannot do it", [forward("ready"), forward("failed", "unsupported")], "stuck 1/2", 1],
+  ["one that was stopped is no trouble", [forward("ready"), forward("stopped")], "ready 1/1", 0],
+  ["nor is it waited for", [forward("stopped"), forward("connecting")], "pending 0/1", 1],
   [
     "what is not required does not count",
     [forward("ready"), forward("failed", "local", false)],

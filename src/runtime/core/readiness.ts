@@ -1,4 +1,7 @@
-/** What a set of forwards amounts to: the last line of `up`, the end of `--wait`, the exit status. */
+/**
+ * What a set of forwards amounts to: the last line of `up`, the end of `--wait`, the exit status. One that somebody has
+ * stopped is no trouble, and counts for nothing.
+ */
 import type { FailureKind, ForwardStatus } from "./status.ts";
 
 /**
@@ -18,7 +21,8 @@ export interface Readiness {
   readonly exit: 0 | 1 | 4 | 5;
 }
 
-export function readinessOf(forwards: readonly ForwardStatus[]): Readiness {
+export function readinessOf(all: readonly ForwardStatus[]): Readiness {
+  const forwards = all.filter((f) => f.state !== "stopped");
   const ready = forwards.filter((f) => f.state === "ready").length;
   const late = forwards.filter((f) => f.required && f.state !== "ready");
   const verdict = late.length === 0 ? "ready" : late.every(needsAPerson) ? "stuck" : "pending";
@@ -27,7 +31,7 @@ export function readinessOf(forwards: readonly ForwardStatus[]): Readiness {
 
 function needsAPerson(forward: ForwardStatus): boolean {
   const denied = forward.state === "waiting" && forward.reason?.kind === "denied"; // not while it is tried again
-  return forward.state === "failed" || forward.state === "stopped" || denied;
+  return forward.state === "failed" || denied;
 }
 
 /** The most telling status wins: a port that is taken, then a cluster that refuses, then merely late. */

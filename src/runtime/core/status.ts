@@ -194,6 +194,8 @@ export interface StatusReport {
 /** What the supervisor tells everyone who listens. */
 export type SupervisorEvent =
   | { readonly type: "forward"; readonly status: ForwardStatus }
+  /** A forward was stopped by somebody, and can be started again: it is `stopped` until then. */
+  | { readonly type: "halted"; readonly name: string }
   /** A forward that is no longer part of the project. */
   | { readonly type: "removed"; readonly name: string }
   /** The supervisor ends; nothing follows. */

@@ -2,10 +2,19 @@
 import * as z from "zod/mini";
 import { KfwdError } from "../../errors.ts";
 import type { StatusReport, SupervisorEvent } from "../core/status.ts";
-import type { ApplyRequest, ApplyResult, StopRequest, StopResult, SupervisorControl } from "../deps.ts";
+import type {
+  ApplyRequest,
+  ApplyResult,
+  HaltRequest,
+  NamesRequest,
+  NamesResult,
+  StopRequest,
+  StopResult,
+  SupervisorControl,
+} from "../deps.ts";
 import { overlaps, PROTOCOL, type HelloAnswer, type Method } from "../wire/control.ts";
 import type { LockRecord } from "../wire/lockrecord.ts";
-import { applyResult, statusReport, stopResult, supervisorEvent } from "../wire/payloads.ts";
+import { applyResult, namesResult, statusReport, stopResult, supervisorEvent } from "../wire/payloads.ts";
 import type { ControlChannel } from "./channel.ts";
 import { within } from "./deadline.ts";
 import { greet, type GreetDeps } from "./greet.ts";
@@ -77,6 +86,24 @@ export class ControlClient implements SupervisorControl, AsyncDisposable {
   async apply(request: ApplyRequest): Promise<ApplyResult> {
     this.#requireOverlap("change the forwards of");
     return this.#ask("apply", request, applyResult);
+  }
+
+  /** Takes as long as connections may go on, as `stop` does. @throws also KfwdError `VERSION_SKEW`. */
+  async halt(request: HaltRequest): Promise<NamesResult> {
+    this.#requireOverlap("stop forwards of");
+    return this.#ask("halt", request, namesResult);
+  }
+
+  /** @throws also KfwdError `VERSION_SKEW`. */
+  async start(request: NamesRequest): Promise<NamesResult> {
+    this.#requireOverlap("start forwards of");
+    return this.#ask("start", request, namesResult);
+  }
+
+  /** @throws also KfwdError `VERSION_SKEW`. */
+  async restart(request: NamesRequest): Promise<NamesResult> {
+    this.#requireOverlap("restart forwards of");
+    return this.#ask("restart", request, namesResult);
   }
 
   /** Events of a kind this version does not know are left out. @throws also KfwdError `VERSION_SKEW`. */

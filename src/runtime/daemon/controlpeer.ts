@@ -14,7 +14,7 @@ import {
   type ControlRequest,
 } from "../wire/control.ts";
 import { LineSplitter } from "../wire/lines.ts";
-import { applyRequest, stopRequest } from "../wire/payloads.ts";
+import { applyRequest, haltRequest, namesRequest, stopRequest } from "../wire/payloads.ts";
 import { isProof, prove } from "./proof.ts";
 
 /** Bytes that may wait for a client that does not read; beyond them it is disconnected. */
@@ -106,6 +106,12 @@ export class ControlPeer {
         return control.stop(parse(stopRequest, request));
       case "apply":
         return control.apply(parse(applyRequest, request));
+      case "halt":
+        return control.halt(parse(haltRequest, request));
+      case "start":
+        return control.start(parse(namesRequest, request));
+      case "restart":
+        return control.restart(parse(namesRequest, request));
       case "follow":
         return this.#follow(request.id);
       case "unfollow":

@@ -200,6 +200,9 @@ describe("a client", () => {
         asked.push(request),
         Promise.resolve({ changes: [{ name: "api", action: "start" as const }] })
       ),
+      halt: (request) => (asked.push(["halt", request]), Promise.resolve({ names: ["db"] })),
+      start: (request) => (asked.push(["start", request]), Promise.resolve({ names: [] })),
+      restart: (request) => (asked.push(["restart", request]), Promise.resolve({ names: ["api"] })),
     });
     const it = await client();
     expect(it.hello).toMatchObject({ version: "1.2.3", pid: process.pid, protocol: { min: 1, max: 1 } });
@@ -208,7 +211,16 @@ describe("a client", () => {
     expect(await it.stop({ names: ["api"], drainMs: 5 })).toEqual({ stopped: ["api"] });
     const request = { project: "shop", config: report.config, forwards: [], names: null };
     expect(await it.apply(request)).toEqual({ changes: [{ name: "api", action: "start" }] });
-    expect(asked).toEqual([{ names: ["api"], drainMs: 5 }, request]);
+    expect(await it.halt({ names: ["db"], drainMs: 5 })).toEqual({ names: ["db"] });
+    expect(await it.start({ names: ["db"] })).toEqual({ names: [] });
+    expect(await it.restart({ names: null })).toEqual({ names: ["api"] });
+    expect(asked).toEqual([
+      { names: ["api"], drainMs: 5 },
+      request,
+      ["halt", { names: ["db"], drainMs: 5 }],
+      ["start", { names: ["db"] }],
+      ["restart", { names: null }],
+    ]);
   });
 
   test("hears in the greeting that the supervisor is being stopped, and for how long at most", async () => {

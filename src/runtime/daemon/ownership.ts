@@ -83,6 +83,7 @@ function newRecord(deps: LockDeps, request: ClaimRequest, instance: string, sock
     socket,
     state: "starting",
     forwards: [],
+    stopped: [],
     relays: [],
     lastWords: null,
   };

@@ -15,6 +15,9 @@
  * | `status`   | none                                  | StatusReport                        |
  * | `stop`     | StopRequest                           | StopResult                          |
  * | `apply`    | ApplyRequest                          | ApplyResult                         |
+ * | `halt`     | HaltRequest                           | NamesResult                         |
+ * | `start`    | NamesRequest                          | NamesResult                         |
+ * | `restart`  | NamesRequest                          | NamesResult                         |
  * | `follow`   | none                                  | `{}`, and events                    |
  * | `unfollow` | `{"follow": id of the follow}`        | `{}`                                |
  *
@@ -44,7 +47,17 @@ export const LINE_MAX_BYTES = 1024 * 1024;
 export const HELLO_WITHIN_MS = 2_000;
 
 /** Methods of this version; the first four are those of every version. */
-export type Method = "hello" | "ping" | "status" | "stop" | "apply" | "follow" | "unfollow";
+export type Method =
+  | "hello"
+  | "ping"
+  | "status"
+  | "stop"
+  | "apply"
+  | "halt"
+  | "start"
+  | "restart"
+  | "follow"
+  | "unfollow";
 
 /** Whether two programs may use more than the frozen methods with each other. */
 export function overlaps(a: ProtocolRange, b: ProtocolRange): boolean {

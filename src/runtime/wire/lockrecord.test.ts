@@ -32,6 +32,18 @@ describe("a lock", () => {
     });
   });
 
+  test("names what was stopped, and one of an older version nothing", () => {
+    expect(decodeLock(encodeLock(recordOf({ stopped: ["db"] })))).toMatchObject({
+      value: { stopped: ["db"] },
+    });
+    expect(decodeLock(Buffer.from(without("stopped")))).toMatchObject({ value: { stopped: [] } });
+  });
+
+  test("of more than fits that was stopped leaves the last out", () => {
+    const stopped = Array.from({ length: 2_000 }, (_, i) => `f${i}`.padEnd(60, "x"));
+    expect(encodeLock(recordOf({ stopped })).length).toBeLessThanOrEqual(LOCK_MAX_BYTES);
+  });
+
   test("of a container's main process is one", () => {
     expect(decodeLock(encodeLock(recordOf({ pid: 1 })))).toMatchObject({ kind: "value", value: { pid: 1 } });
   });

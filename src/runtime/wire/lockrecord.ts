@@ -82,6 +82,8 @@ export interface LockRecord extends ProcessIdentity {
   readonly mode: "foreground" | "detached";
   readonly state: "starting" | "ready" | "stopping";
   readonly forwards: readonly LockedForward[];
+  /** Names of forwards that somebody has stopped, and that hold no port. */
+  readonly stopped: readonly string[];
   readonly relays: readonly LockedRelay[];
   /** Why it ended, when it could still tell before it crashed. */
   readonly lastWords: string | null;
@@ -134,6 +136,7 @@ const lockRecord = agree<LockRecord>()(
         port: z.int().check(z.gte(0), z.lte(65_535)),
       }),
     ),
+    stopped: z._default(z.array(name), []),
     relays: z._default(
       z.array(
         z.object({ kubeconfig: z.nullable(text), context: name, namespace: name, pod: name, uid: name }),
@@ -170,9 +173,11 @@ export function encodeLock(record: LockRecord): Buffer {
     lastWords: record.lastWords?.slice(0, TEXT_MAX) ?? null,
   };
   let bytes = encode(shown);
-  for (let count = record.forwards.length; bytes.length > LOCK_MAX_BYTES && count > 0;) {
+  const most = Math.max(record.forwards.length, record.stopped.length);
+  for (let count = most; bytes.length > LOCK_MAX_BYTES && count > 0;) {
     count = Math.floor(count / 2);
-    bytes = encode({ ...shown, forwards: record.forwards.slice(0, count) });
+    const [forwards, stopped] = [record.forwards.slice(0, count), record.stopped.slice(0, count)];
+    bytes = encode({ ...shown, forwards, stopped });
   }
   const again = bytes.length > LOCK_MAX_BYTES ? bad("is too long") : decodeLock(bytes);
   if (again.kind === "bad") throw new KfwdError("INTERNAL", `cannot write such a lock: it ${again.why}`);

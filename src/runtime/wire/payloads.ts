@@ -29,7 +29,16 @@ import type {
   SupervisorEvent,
   Traffic,
 } from "../core/status.ts";
-import type { ApplyRequest, ApplyResult, ChangeAction, StopRequest, StopResult } from "../deps.ts";
+import type {
+  ApplyRequest,
+  ApplyResult,
+  ChangeAction,
+  HaltRequest,
+  NamesRequest,
+  NamesResult,
+  StopRequest,
+  StopResult,
+} from "../deps.ts";
 import { agree } from "./agree.ts";
 
 /** What an unknown word of a later version is read as. */
@@ -166,6 +175,12 @@ export const stopRequest = agree<StopRequest>()(
   z.object({ names: z.nullable(z.array(z.string())), drainMs }),
 );
 
+const names = z.nullable(z.array(z.string()));
+
+export const haltRequest = agree<HaltRequest>()(z.object({ names, drainMs }));
+
+export const namesRequest = agree<NamesRequest>()(z.object({ names }));
+
 // --- what a supervisor tells ------------------------------------------------------------------------------------
 
 const action = agree<ChangeAction>()(
@@ -175,6 +190,8 @@ const action = agree<ChangeAction>()(
 export const applyResult = agree<ApplyResult>()(
   z.object({ changes: z.array(z.object({ name: z.string(), action })) }),
 );
+
+export const namesResult = agree<NamesResult>()(z.object({ names: z.array(z.string()) }));
 
 /** Frozen, as {@link stopRequest}. */
 export const stopResult = agree<StopResult>()(z.object({ stopped: z.array(z.string()) }));
@@ -299,6 +316,7 @@ export const statusReport = agree<StatusReport>()(
 export const supervisorEvent = agree<SupervisorEvent>()(
   z.union([
     z.object({ type: z.literal("forward"), status: forwardStatus }),
+    z.object({ type: z.literal("halted"), name: z.string() }),
     z.object({ type: z.literal("removed"), name: z.string() }),
     z.object({ type: z.literal("ended"), why: z.string() }),
   ]),
