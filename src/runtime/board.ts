@@ -21,6 +21,8 @@ export class Board {
         this.#statuses.delete(event.name);
         this.#halted.delete(event.name);
         break;
+      case "owners":
+        break;
       case "ended":
         this.#endedWhy = event.why;
     }

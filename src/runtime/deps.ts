@@ -344,6 +344,29 @@ export interface ApplyRequest {
   readonly names: readonly string[] | null;
   /** Protected contexts in which forwards may be started all the same. */
   readonly allowContexts?: readonly string[];
+  /**
+   * Who wants them. Absent or `project`: they are kept until somebody stops them. `client`: the connection that this
+   * comes over claims them, see {@link Client}.
+   */
+  readonly owner?: "project" | "client";
+  /** Of a client, for show. */
+  readonly ownerPid?: number;
+}
+
+/**
+ * Who drives a supervisor over a connection of its own. What it claims, nobody else claims and no project keeps is
+ * stopped when the connection closes, however it does.
+ */
+export interface Client {
+  /** As its own PID namespace counts; null while it has not said. */
+  readonly pid: number | null;
+  /** Aborted when the connection is over. */
+  readonly closed: AbortSignal;
+}
+
+/** Gives claims up, all of them with `names` null. */
+export interface ReleaseRequest {
+  readonly names: readonly string[] | null;
 }
 
 /** What {@link SupervisorControl.apply} did to each forward. */
@@ -399,12 +422,18 @@ export interface SupervisorControl {
    * stopped is started if it was named, and left alone otherwise. @throws as `halt`.
    */
   restart(request: NamesRequest): Promise<NamesResult>;
+  /** Gives up what this connection has claimed; what nobody else wants is stopped then. */
+  release(request: ReleaseRequest): Promise<StopResult>;
   /** Tells every event from now on, starting with the present status of each forward. */
   follow(listener: (event: SupervisorEvent) => void): Promise<AsyncDisposable>;
 }
 
 /** A supervisor as it shows itself on its socket, where it may be found on its way out. */
 export interface ServedControl extends SupervisorControl {
+  /** `client`: whose connection it came over. @see SupervisorControl.apply */
+  apply(request: ApplyRequest, client?: Client): Promise<ApplyResult>;
+  /** As {@link apply}. */
+  release(request: ReleaseRequest, client?: Client): Promise<StopResult>;
   /** How much longer connections may go on, in milliseconds, once everything is being stopped; undefined until then. */
   readonly drainLeftMs: number | undefined;
 }

@@ -44,7 +44,7 @@ export { targetText } from "./core/describe.ts";
 export { readinessOf, type Readiness } from "./core/readiness.ts";
 export { STAGES } from "./core/status.ts";
 export type { ControlClient } from "./daemon/controlclient.ts";
-export type { ForwardStatus, Note, Reason, StatusReport, SupervisorEvent } from "./core/status.ts";
+export type { ForwardStatus, Note, Owner, Reason, StatusReport, SupervisorEvent } from "./core/status.ts";
 export { deathText, supervisorDied } from "./daemon/death.ts";
 export type { Clock } from "./deps.ts";
 export type { LockState } from "./daemon/inspect.ts";
@@ -97,6 +97,8 @@ export interface UpManner {
   readonly where: Wish["where"];
   /** The forwards to touch; null: all, and those that left the file are stopped. */
   readonly names: readonly string[] | null;
+  /** `client`: they are claimed until the session is disposed, or this process ends. Absent: `project`. */
+  readonly owner?: "project" | "client";
   readonly onEnding: Wish["onEnding"];
 }
 
@@ -167,9 +169,9 @@ export class Runtime {
     };
     const { cwd, facts, supervisorScript, loadSupervisor } = this.#world;
     const deps = { cwd, facts, supervisorScript, loadSupervisor, lockDeps: this.#lockDeps() };
-    const { where, names, onEnding } = manner;
+    const { where, names, owner = "project", onEnding } = manner;
     const others = read.filter((one) => one.path !== config.path);
-    const apply = { project, config: { ...request.config, others }, forwards, names, allowContexts };
+    const apply = { project, config: { ...request.config, others }, forwards, names, allowContexts, owner };
     return openSession(deps, files, request, { where, apply, onEnding, signal });
   }
 

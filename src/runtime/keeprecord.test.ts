@@ -39,6 +39,18 @@ test("what is bound is written once for a whole start, again when it changes, an
   ]);
   expect(written[0]).toMatchObject({ project: "shop", config, state: "ready" });
 
+  const client = { pid: 9, closed: new AbortController().signal };
+  const claimed = {
+    project: "shop",
+    config,
+    forwards: [spec("b", 2)],
+    names: ["b"],
+    owner: "client",
+  } as const;
+  await supervisor.apply(claimed, client);
+  await world.clock.advance(50);
+  expect(written.splice(1)).toMatchObject([{ owners: [{ pid: 9, names: ["b"] }] }]);
+
   world.cluster.podIsReady("p"); // states change, ports do not
   await world.clock.advance(50);
   expect(written.length).toBe(1);

@@ -1,6 +1,6 @@
 /** Keeps the lock's list of forwards true, for whoever finds a port taken and wants to know by whom. */
 import { KfwdError } from "../errors.ts";
-import type { StatusReport } from "./core/status.ts";
+import type { Owner, StatusReport } from "./core/status.ts";
 import type { Clock, Log, ServedControl } from "./deps.ts";
 
 /** Changes of one start are written together: each write waits for the disk. */
@@ -19,6 +19,7 @@ export interface LockUpdate {
   }[];
   /** What somebody has stopped, and may start again. */
   readonly stopped: readonly string[];
+  readonly owners: readonly Owner[];
 }
 
 /** Writes after each change of what is bound, until disposed. A write that fails is tried with the next event. */
@@ -34,7 +35,7 @@ export async function keepRecord(
   });
   const gather = async (): Promise<void> => {
     timer = undefined;
-    const { project, config, entries } = await control.status();
+    const { project, config, entries, owners = [] } = await control.status();
     const bound = entries.filter(({ local }) => local.length > 0);
     const forwards = bound.map(({ name, protocol, local }) => ({
       name,
@@ -45,7 +46,7 @@ export async function keepRecord(
     const state = control.drainLeftMs === undefined ? "ready" : "stopping";
     const over = state === "ready" ? entries.filter((entry) => entry.state === "stopped") : [];
     const stopped = over.map(({ name }) => name);
-    const update: LockUpdate = { project, config, state, forwards, stopped };
+    const update: LockUpdate = { project, config, state, forwards, stopped, owners };
     const text = JSON.stringify(update);
     if (text === written) return;
     try {

@@ -3,13 +3,16 @@ import type { ForwardSpec } from "../schema/spec.ts";
 import { KfwdError } from "../errors.ts";
 import { plan, type Change } from "./core/plan.ts";
 import type { StatusReport, SupervisorEvent } from "./core/status.ts";
+import { Claims } from "./claims.ts";
 import type {
   ApplyRequest,
   ApplyResult,
+  Client,
   Deps,
   HaltRequest,
   NamesRequest,
   NamesResult,
+  ReleaseRequest,
   ServedControl,
   StopRequest,
   StopResult,
@@ -33,6 +36,8 @@ export class Supervisor implements ServedControl {
   #config: StatusReport["config"] = { path: null, sha256: "" };
   #turn: Promise<unknown> = Promise.resolve();
   #applying = 0;
+  readonly #claims = new Claims((client) => void this.release({ names: null }, client));
+  #ownersTold = "[]";
   readonly #contexts: ContextWatch;
   #stage:
     | { readonly kind: "running" }
@@ -66,14 +71,15 @@ export class Supervisor implements ServedControl {
       config: this.#config,
       entries: this.#fleet.statuses,
       ...this.#notes(),
+      ...(this.#claims.owners.length > 0 && { owners: this.#claims.owners }),
     });
   }
 
-  apply(request: ApplyRequest): Promise<ApplyResult> {
+  apply(request: ApplyRequest, client?: Client): Promise<ApplyResult> {
     return this.#inTurn(async () => {
       this.#applying++;
       try {
-        return await this.#apply(request);
+        return await this.#apply(request, request.owner === "client" ? client : undefined);
       } finally {
         this.#applying--;
         this.endIfIdle(); // a first file that was refused leaves nothing to keep
@@ -100,6 +106,19 @@ export class Supervisor implements ServedControl {
     return this.#switch(() => this.#fleet.restart(names));
   }
 
+  /** Without a client it is somebody in this process, whose forwards end with it. */
+  release({ names }: ReleaseRequest, client?: Client): Promise<StopResult> {
+    return this.#inTurn(async () => {
+      const unwanted = client === undefined ? [] : this.#claims.release(client, names);
+      this.#tellOwners();
+      if (this.#stage.kind !== "running") return { stopped: [] }; // and is drained for as long as was said
+      await this.#fleet.end(unwanted, 0);
+      for (const name of unwanted) this.#remove(name);
+      this.endIfIdle();
+      return { stopped: unwanted };
+    });
+  }
+
   follow(listener: (event: SupervisorEvent) => void): Promise<AsyncDisposable> {
     for (const status of this.#fleet.statuses) {
       listener({ type: "forward", status });
@@ -124,7 +143,7 @@ export class Supervisor implements ServedControl {
     if (this.#fleet.names.length === 0 && this.#applying === 0) void this.#stopAll(0);
   }
 
-  async #apply(request: ApplyRequest): Promise<ApplyResult> {
+  async #apply(request: ApplyRequest, client: Client | undefined): Promise<ApplyResult> {
     const { cluster } = this.#deps;
     this.#refuseIfEnding(); // what would be started anew still has connections that may go on
     const chosen = request.forwards.filter(({ name }) => request.names?.includes(name) ?? true);
@@ -145,12 +164,28 @@ export class Supervisor implements ServedControl {
     this.#refuseIfEnding();
     for (const change of changes) this.#make(change, pinned);
     this.#fleet.applied(chosen);
+    this.#own(chosen, client);
     const matches = request.names === null || this.#fleet.matches(request.forwards);
     this.#config = matches ? request.config : { ...request.config, sha256: "" };
     this.#fleet.sort(request.forwards);
     this.#fleet.retry(namesOf(changes.filter(({ action }) => action === "keep" || action === "update")));
     this.#contexts.begin();
     return { changes: changes.map(({ name, action }) => ({ name, action })) };
+  }
+
+  #own(specs: readonly ForwardSpec[], client: Client | undefined): void {
+    const names = specs.map(({ name }) => name);
+    if (client === undefined) this.#claims.keep(names);
+    else this.#claims.claim(client, names);
+    this.#tellOwners();
+  }
+
+  #tellOwners(): void {
+    const { owners } = this.#claims;
+    const text = JSON.stringify(owners);
+    if (text === this.#ownersTold) return;
+    this.#ownersTold = text;
+    this.#tell({ type: "owners", owners });
   }
 
   /** One after the other: they share a terminal. */
@@ -178,7 +213,7 @@ export class Supervisor implements ServedControl {
         this.#fleet.update(change.spec);
         return;
       case "remove":
-        this.#fleet.remove(change.name);
+        this.#remove(change.name);
         return;
       case "keep":
     }
@@ -187,7 +222,7 @@ export class Supervisor implements ServedControl {
   async #stopSome(names: readonly string[], drainMs: number): Promise<StopResult> {
     this.#fleet.choose(names);
     await this.#fleet.end(names, drainMs);
-    for (const name of names) this.#fleet.remove(name);
+    for (const name of names) this.#remove(name);
     this.endIfIdle();
     return { stopped: names };
   }
@@ -210,6 +245,12 @@ export class Supervisor implements ServedControl {
 
   #hasEnded(): boolean {
     return this.#stage.kind === "ended";
+  }
+
+  #remove(name: string): void {
+    this.#fleet.remove(name);
+    this.#claims.forget(name);
+    this.#tellOwners();
   }
 
   #notes(): Pick<StatusReport, "notes"> {

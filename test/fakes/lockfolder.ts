@@ -79,6 +79,7 @@ export function recordOf(over: Partial<LockRecord> = {}): LockRecord {
     state: "ready",
     forwards: [{ name: "api", protocol: "tcp", bind: ["localhost"], port: 8080 }],
     stopped: [],
+    owners: [],
     relays: [],
     lastWords: null,
     ...over,

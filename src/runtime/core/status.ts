@@ -164,6 +164,13 @@ export interface ForwardStatus {
   readonly datagrams: DatagramTraffic | null;
 }
 
+/** A program that needs forwards for as long as it is connected, as `kfwd run` does. */
+export interface Owner {
+  /** As its own PID namespace counts; null where it did not say. */
+  readonly pid: number | null;
+  readonly names: readonly string[];
+}
+
 /** Everything `kfwd status` knows of a project; `schema` names this shape for scripts. */
 export interface StatusReport {
   readonly schema: "kfwd.status/1";
@@ -189,6 +196,8 @@ export interface StatusReport {
   readonly entries: readonly ForwardStatus[];
   /** Absent when there are none, and from supervisors that knew none. */
   readonly notes?: readonly Note[];
+  /** Who needs which forwards for as long as it runs; absent when nobody does. */
+  readonly owners?: readonly Owner[];
 }
 
 /** What the supervisor tells everyone who listens. */
@@ -198,5 +207,7 @@ export type SupervisorEvent =
   | { readonly type: "halted"; readonly name: string }
   /** A forward that is no longer part of the project. */
   | { readonly type: "removed"; readonly name: string }
+  /** Another program needs forwards for as long as it runs, or one does not any more. */
+  | { readonly type: "owners"; readonly owners: readonly Owner[] }
   /** The supervisor ends; nothing follows. */
   | { readonly type: "ended"; readonly why: string };

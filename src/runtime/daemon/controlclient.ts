@@ -8,6 +8,7 @@ import type {
   HaltRequest,
   NamesRequest,
   NamesResult,
+  ReleaseRequest,
   StopRequest,
   StopResult,
   SupervisorControl,
@@ -85,7 +86,14 @@ export class ControlClient implements SupervisorControl, AsyncDisposable {
   /** @throws also KfwdError `VERSION_SKEW`. */
   async apply(request: ApplyRequest): Promise<ApplyResult> {
     this.#requireOverlap("change the forwards of");
-    return this.#ask("apply", request, applyResult);
+    const told = request.owner === "client" ? { ...request, ownerPid: process.pid } : request;
+    return this.#ask("apply", told, applyResult);
+  }
+
+  /** @throws also KfwdError `VERSION_SKEW`. */
+  async release(request: ReleaseRequest): Promise<StopResult> {
+    this.#requireOverlap("release forwards of");
+    return this.#ask("release", request, stopResult);
   }
 
   /** Takes as long as connections may go on, as `stop` does. @throws also KfwdError `VERSION_SKEW`. */

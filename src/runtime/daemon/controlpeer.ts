@@ -2,7 +2,7 @@
 import type { Socket } from "node:net";
 import type * as z from "zod/mini";
 import { KfwdError } from "../../errors.ts";
-import type { Clock, Log, ServedControl } from "../deps.ts";
+import type { Client, Clock, Log, ServedControl } from "../deps.ts";
 import {
   decodeRequest,
   encodeLine,
@@ -14,7 +14,7 @@ import {
   type ControlRequest,
 } from "../wire/control.ts";
 import { LineSplitter } from "../wire/lines.ts";
-import { applyRequest, haltRequest, namesRequest, stopRequest } from "../wire/payloads.ts";
+import { applyRequest, haltRequest, namesRequest, releaseRequest, stopRequest } from "../wire/payloads.ts";
 import { isProof, prove } from "./proof.ts";
 
 /** Bytes that may wait for a client that does not read; beyond them it is disconnected. */
@@ -43,6 +43,11 @@ export class ControlPeer {
   readonly #onDropped: (why: string) => void;
   readonly #greeting: Disposable;
   readonly #followed = new Map<number, AsyncDisposable>();
+  readonly #closed = new AbortController();
+  readonly #client: { pid: number | null; readonly closed: AbortSignal } = {
+    pid: null,
+    closed: this.#closed.signal,
+  };
   #stage: "stranger" | "client" | "leaving" = "stranger";
   #underWay = 0;
 
@@ -105,7 +110,9 @@ export class ControlPeer {
       case "stop":
         return control.stop(parse(stopRequest, request));
       case "apply":
-        return control.apply(parse(applyRequest, request));
+        return this.#apply(request);
+      case "release":
+        return control.release(parse(releaseRequest, request), this.#client);
       case "halt":
         return control.halt(parse(haltRequest, request));
       case "start":
@@ -143,6 +150,13 @@ export class ControlPeer {
       proof: prove(instance, "server", challenge),
       ...(drainLeftMs !== undefined && { drainLeftMs }),
     };
+  }
+
+  #apply(request: ControlRequest): Promise<object> {
+    const wanted = parse(applyRequest, request);
+    this.#client.pid ??= wanted.ownerPid ?? null;
+    const client: Client = this.#client;
+    return this.#deps.control.apply(wanted, client);
   }
 
   async #follow(id: number): Promise<object> {
@@ -190,6 +204,7 @@ export class ControlPeer {
 
   async #onClose(): Promise<void> {
     this.#greeting[Symbol.dispose]();
+    this.#closed.abort();
     try {
       for (const id of this.#followed.keys()) await this.#unfollow(id);
     } catch (thrown) {

@@ -18,7 +18,7 @@ import { never, realDeps, recordOf, serveControl, tempFolder } from "../../../te
 import { idleControl, silentLog } from "../../../test/puppets/idlecontrol.ts";
 import { KfwdError } from "../../errors.ts";
 import type { StatusReport, SupervisorEvent } from "../core/status.ts";
-import type { ServedControl } from "../deps.ts";
+import type { Client, ServedControl } from "../deps.ts";
 import { connectControl, type ControlClient } from "./controlclient.ts";
 import type { ControlServer } from "./controlserver.ts";
 import type { ServeDeps } from "./controlpeer.ts";
@@ -276,6 +276,40 @@ describe("a client", () => {
     await it.follow(() => {});
     await it[Symbol.asyncDispose]();
     await ended.promise;
+  });
+
+  test("claims by its connection, whose end the supervisor sees however it comes", async () => {
+    const request = { project: "shop", config: report.config, forwards: [], names: ["api"] };
+    const seen: (Client | undefined)[] = [];
+    const { client, raw } = await rig({
+      apply: async (_request, who) => {
+        seen.push(who);
+        return { changes: [] };
+      },
+      release: async ({ names }, who) => {
+        seen.push(who);
+        return { stopped: names ?? ["all"] };
+      },
+    });
+    const polite = await client();
+    await polite.apply({ ...request, owner: "client" });
+    expect(await polite.release({ names: null })).toEqual({ stopped: ["all"] });
+    expect(await polite.release({ names: ["api"] })).toEqual({ stopped: ["api"] });
+    expect(seen.map((who) => who?.pid)).toEqual([process.pid, process.pid, process.pid]);
+    expect(new Set(seen).size).toBe(1);
+
+    const rude = await raw();
+    await rude.greet();
+    rude.say(JSON.stringify({ id: 1, method: "apply", params: { ...request, owner: "client" } }));
+    await rude.hear();
+    const last = seen.at(-1);
+    expect(last).toMatchObject({ pid: null, closed: { aborted: false } });
+    const gone = new Promise<void>((resolve) =>
+      last?.closed.addEventListener("abort", () => resolve(), { once: true }),
+    );
+    rude.socket.destroy();
+    await gone;
+    expect(seen[0]?.closed.aborted).toBe(false);
   });
 
   test("learns that the connection dropped while it waited", async () => {

@@ -11,7 +11,10 @@ import { readLock } from "./readlock.ts";
 
 /** What may change while one process has the lock. */
 export type LockPatch = Partial<
-  Pick<LockRecord, "project" | "config" | "state" | "forwards" | "stopped" | "relays" | "lastWords">
+  Pick<
+    LockRecord,
+    "project" | "config" | "state" | "forwards" | "stopped" | "owners" | "relays" | "lastWords"
+  >
 >;
 
 /**

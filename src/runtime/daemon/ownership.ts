@@ -84,6 +84,7 @@ function newRecord(deps: LockDeps, request: ClaimRequest, instance: string, sock
     state: "starting",
     forwards: [],
     stopped: [],
+    owners: [],
     relays: [],
     lastWords: null,
   };

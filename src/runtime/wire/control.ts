@@ -15,6 +15,7 @@
  * | `status`   | none                                  | StatusReport                        |
  * | `stop`     | StopRequest                           | StopResult                          |
  * | `apply`    | ApplyRequest                          | ApplyResult                         |
+ * | `release`  | ReleaseRequest                        | StopResult                          |
  * | `halt`     | HaltRequest                           | NamesResult                         |
  * | `start`    | NamesRequest                          | NamesResult                         |
  * | `restart`  | NamesRequest                          | NamesResult                         |
@@ -25,6 +26,7 @@
  * lock, and neither tells it: `proof` is HMAC-SHA256(nonce, "client:" + challenge) from the client and
  * HMAC-SHA256(nonce, "server:" + challenge) from the supervisor, in hex. `hello`, `ping`, `status` and `stop` keep
  * their shape for ever; the others need an overlap of the two protocol ranges. Unknown fields are ignored.
+ * What a connection has claimed by `apply` is released when it closes.
  */
 import * as z from "zod/mini";
 import type { ErrorRecord } from "../../errors.ts";
@@ -53,6 +55,7 @@ export type Method =
   | "status"
   | "stop"
   | "apply"
+  | "release"
   | "halt"
   | "start"
   | "restart"

@@ -44,6 +44,20 @@ describe("a lock", () => {
     expect(encodeLock(recordOf({ stopped })).length).toBeLessThanOrEqual(LOCK_MAX_BYTES);
   });
 
+  test("names who needs its forwards, one of an older version nobody, and one that is full not which", () => {
+    const owners = [{ pid: 7, names: ["api", "db"] }];
+    expect(decodeLock(encodeLock(recordOf({ owners })))).toMatchObject({ kind: "value", value: { owners } });
+    expect(decodeLock(Buffer.from(without("owners")))).toMatchObject({
+      kind: "value",
+      value: { owners: [] },
+    });
+    const many = Array.from({ length: 90 }, (_, pid) => ({ pid, names: Array(60).fill("n".repeat(40)) }));
+    expect(decodeLock(encodeLock(recordOf({ owners: many })))).toMatchObject({
+      kind: "value",
+      value: { owners: many.slice(0, 64).map(({ pid }) => ({ pid, names: [] })), forwards: [forward] },
+    });
+  });
+
   test("of a container's main process is one", () => {
     expect(decodeLock(encodeLock(recordOf({ pid: 1 })))).toMatchObject({ kind: "value", value: { pid: 1 } });
   });

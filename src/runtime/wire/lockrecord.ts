@@ -1,7 +1,7 @@
 /** The lock: one JSON document that says which process keeps a project's forwards, and how to reach it. */
 import * as z from "zod/mini";
 import { KfwdError } from "../../errors.ts";
-import type { StatusReport } from "../core/status.ts";
+import type { Owner, StatusReport } from "../core/status.ts";
 import { agree } from "./agree.ts";
 import { protocolRange, type ProtocolRange } from "./control.ts";
 
@@ -57,6 +57,9 @@ export interface LockedRelay {
 /** More than one a namespace and context are only there while one is replaced. */
 const RELAYS_MAX = 100;
 
+/** As many as a supervisor has clients. */
+const OWNERS_MAX = 64;
+
 /**
  * The lock's content. Holds no secret but `instance`, which is worth the same as the file. A field that a later
  * version adds must be optional to read, or a supervisor could not be found any more after an upgrade.
@@ -84,6 +87,8 @@ export interface LockRecord extends ProcessIdentity {
   readonly forwards: readonly LockedForward[];
   /** Names of forwards that somebody has stopped, and that hold no port. */
   readonly stopped: readonly string[];
+  /** Who needs forwards for as long as it runs, for show. */
+  readonly owners: readonly Owner[];
   readonly relays: readonly LockedRelay[];
   /** Why it ended, when it could still tell before it crashed. */
   readonly lastWords: string | null;
@@ -137,6 +142,7 @@ const lockRecord = agree<LockRecord>()(
       }),
     ),
     stopped: z._default(z.array(name), []),
+    owners: z._default(z.array(z.object({ pid: z.nullable(z.int()), names: z.array(name) })), []),
     relays: z._default(
       z.array(
         z.object({ kubeconfig: z.nullable(text), context: name, namespace: name, pod: name, uid: name }),
@@ -161,18 +167,23 @@ export function decodeClaim(bytes: Buffer): Decoded<Claim> {
 }
 
 /**
- * The lock's bytes. Of more forwards than fit, the last are left out, and words that are too long are cut: they are
+ * The lock's bytes. Where they do not fit, the names that owners need are left out; of more forwards than fit, the last are left out, and words that are too long are cut: they are
  * there for show.
  * @throws KfwdError `INTERNAL` for a record that could not be read again.
  */
 export function encodeLock(record: LockRecord): Buffer {
-  const shown = {
+  let shown = {
     ...record,
+    owners: record.owners.slice(0, OWNERS_MAX),
     project: record.project.slice(0, NAME_MAX),
     relays: record.relays.slice(-RELAYS_MAX),
     lastWords: record.lastWords?.slice(0, TEXT_MAX) ?? null,
   };
   let bytes = encode(shown);
+  if (bytes.length > LOCK_MAX_BYTES) {
+    shown = { ...shown, owners: shown.owners.map(({ pid }) => ({ pid, names: [] })) };
+    bytes = encode(shown);
+  }
   const most = Math.max(record.forwards.length, record.stopped.length);
   for (let count = most; bytes.length > LOCK_MAX_BYTES && count > 0;) {
     count = Math.floor(count / 2);

@@ -1,7 +1,14 @@
 import { describe, expect, test } from "vitest";
 import type { ForwardSpec } from "../../schema/spec.ts";
 import type { ForwardStatus, StatusReport } from "../core/status.ts";
-import { applyRequest, applyResult, statusReport, stopRequest, supervisorEvent } from "./payloads.ts";
+import {
+  applyRequest,
+  applyResult,
+  releaseRequest,
+  statusReport,
+  stopRequest,
+  supervisorEvent,
+} from "./payloads.ts";
 
 const spec: ForwardSpec = {
   name: "api",
@@ -61,6 +68,10 @@ const report: StatusReport = {
   config: { path: "/p", sha256: "aa" },
   entries: [entry],
   notes: [{ code: "KubeconfigStale", message: "it cannot be read", hint: "mend it" }],
+  owners: [
+    { pid: 8, names: ["api"] },
+    { pid: null, names: [] },
+  ],
 };
 
 function overJson(value: unknown): unknown {
@@ -70,8 +81,11 @@ function overJson(value: unknown): unknown {
 describe("what a supervisor tells", () => {
   test("is read as it was sent", () => {
     expect(statusReport.parse(overJson(report))).toEqual(report);
-    const event = { type: "forward", status: entry };
-    expect(supervisorEvent.parse(overJson(event))).toEqual(event);
+    for (const event of [
+      { type: "forward", status: entry },
+      { type: "owners", owners: report.owners },
+    ])
+      expect(supervisorEvent.parse(overJson(event))).toEqual(event);
   });
 
   test("is read of a version that knew no relays", () => {
@@ -139,6 +153,9 @@ describe("what a supervisor is asked", () => {
 
   test("is read as it was sent", () => {
     expect(applyRequest.parse(overJson(request))).toEqual(request);
+    const claim = { ...request, owner: "client", ownerPid: 7 } as const;
+    expect(applyRequest.parse(overJson(claim))).toEqual(claim);
+    expect(releaseRequest.parse({ names: ["api"] })).toEqual({ names: ["api"] });
   });
 
   test.each([

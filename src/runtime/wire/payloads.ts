@@ -22,6 +22,7 @@ import type {
   ForwardStatus,
   LocalAddress,
   Note,
+  Owner,
   Reason,
   RelayPod,
   Stage,
@@ -36,6 +37,7 @@ import type {
   HaltRequest,
   NamesRequest,
   NamesResult,
+  ReleaseRequest,
   StopRequest,
   StopResult,
 } from "../deps.ts";
@@ -159,8 +161,12 @@ export const applyRequest = agree<ApplyRequest>()(
     forwards: z.array(forwardSpec),
     names: z.nullable(z.array(z.string())),
     allowContexts: z.exactOptional(z.array(z.string())),
+    owner: z.exactOptional(z.enum(["project", "client"])),
+    ownerPid: z.exactOptional(z.int()),
   }),
 );
+
+export const releaseRequest = agree<ReleaseRequest>()(z.object({ names: z.nullable(z.array(z.string())) }));
 
 /** Nobody waits longer for the end of a connection. */
 const DRAIN_MAX_MS = 7 * 86_400_000;
@@ -295,6 +301,8 @@ const forwardStatus = agree<ForwardStatus>()(
   }),
 );
 
+const owners = z.array(agree<Owner>()(z.object({ pid: z.nullable(z.int()), names: z.array(z.string()) })));
+
 /** Frozen: `status` of every version reads it, and a later supervisor only adds fields. */
 export const statusReport = agree<StatusReport>()(
   z.object({
@@ -310,6 +318,7 @@ export const statusReport = agree<StatusReport>()(
     config,
     entries: z.array(forwardStatus),
     notes: z.exactOptional(z.array(note)),
+    owners: z.exactOptional(owners),
   }),
 );
 
@@ -318,6 +327,7 @@ export const supervisorEvent = agree<SupervisorEvent>()(
     z.object({ type: z.literal("forward"), status: forwardStatus }),
     z.object({ type: z.literal("halted"), name: z.string() }),
     z.object({ type: z.literal("removed"), name: z.string() }),
+    z.object({ type: z.literal("owners"), owners }),
     z.object({ type: z.literal("ended"), why: z.string() }),
   ]),
 );

@@ -1,0 +1,61 @@
+/** Who wants which forward: the project until somebody stops it, and clients for as long as they are connected. */
+import type { Owner } from "./core/status.ts";
+import type { Client } from "./deps.ts";
+
+/** A forward that is neither kept nor claimed is to be stopped. */
+export class Claims {
+  readonly #kept = new Set<string>();
+  readonly #claims = new Map<Client, Set<string>>();
+  readonly #onGone: (client: Client) => void;
+
+  /** `onGone` is told of each client that claims something when its connection is over. */
+  constructor(onGone: (client: Client) => void) {
+    this.#onGone = onGone;
+  }
+
+  /** Who claims what, in the order in which they came. */
+  get owners(): readonly Owner[] {
+    return [...this.#claims]
+      .filter(([, names]) => names.size > 0)
+      .map(([{ pid }, names]) => ({ pid, names: [...names] }));
+  }
+
+  /** The project wants them. */
+  keep(names: readonly string[]): void {
+    for (const name of names) this.#kept.add(name);
+  }
+
+  /** The client wants them. */
+  claim(client: Client, names: readonly string[]): void {
+    const claimed = this.#claims.get(client) ?? this.#welcome(client);
+    for (const name of names) claimed.add(name);
+  }
+
+  /** The client wants them no more, with null none of its own; answers those that nobody wants now. */
+  release(client: Client, names: readonly string[] | null): readonly string[] {
+    const claimed = this.#claims.get(client);
+    const given = [...(claimed ?? [])].filter((name) => names?.includes(name) ?? true);
+    for (const name of given) claimed?.delete(name);
+    if (client.closed.aborted) this.#claims.delete(client);
+    return given.filter((name) => !this.#isWanted(name));
+  }
+
+  /** It was stopped, whoever wanted it. */
+  forget(name: string): void {
+    this.#kept.delete(name);
+    for (const claimed of this.#claims.values()) claimed.delete(name);
+  }
+
+  #isWanted(name: string): boolean {
+    return this.#kept.has(name) || [...this.#claims.values()].some((claimed) => claimed.has(name));
+  }
+
+  #welcome(client: Client): Set<string> {
+    const claimed = new Set<string>();
+    this.#claims.set(client, claimed);
+    const gone = (): void => this.#onGone(client);
+    if (client.closed.aborted) queueMicrotask(gone);
+    else client.closed.addEventListener("abort", gone, { once: true });
+    return claimed;
+  }
+}
