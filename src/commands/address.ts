@@ -4,9 +4,10 @@ import { addressOf, hostOf, needUrl, type Located } from "./exports.ts";
 import { locateRunning, locateStatic } from "./located.ts";
 import { Output } from "./output.ts";
 import { chooseNames, readPlan } from "./plan.ts";
-import type { FileFlags, World } from "./world.ts";
+import { waitFirst, type WaitFirstFlags } from "./waitfirst.ts";
+import type { World } from "./world.ts";
 
-export interface AddressFlags extends FileFlags {
+export interface AddressFlags extends WaitFirstFlags {
   readonly static?: boolean;
 }
 
@@ -45,6 +46,8 @@ async function say(
     [wanted],
     plan.forwards.map((spec) => spec.name),
   );
+  const interrupted = await waitFirst(world, flags, name === undefined ? [] : [name]);
+  if (interrupted !== undefined) return interrupted;
   const chosen = plan.forwards.filter((spec) => spec.name === name);
   const [located] = flags.static ? locateStatic(chosen) : await locateRunning(world, chosen, flags);
   if (located === undefined) throw new KfwdError("UNKNOWN_FORWARD", `no forward named "${wanted}"`);

@@ -42,6 +42,16 @@ export async function compareWithFile(
   }
 }
 
+/** The names of all forwards that the file has, of whichever profile; none where it cannot be read. */
+export async function declaredNames(world: World, flags: FileFlags): Promise<readonly string[]> {
+  try {
+    const { parsed } = await world.runtime.load(loadRequest(world, flags));
+    return parsed.kind === "valid" ? parsed.details.entries.map(({ spec }) => spec.name) : [];
+  } catch {
+    return [];
+  }
+}
+
 function idle({ name, bind, local, protocol, ...spec }: ForwardSpec): NotStarted {
   const localPort = local === "auto" ? null : local;
   return { name, local: localText({ bind, localPort, protocol }), target: targetText(spec) };

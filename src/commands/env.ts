@@ -8,9 +8,10 @@ import { locate } from "./located.ts";
 import { Output } from "./output.ts";
 import { chooseNames, readPlan } from "./plan.ts";
 import { shellOf, SHELLS, variablesText, type Shell } from "./render/shells.ts";
-import type { FileFlags, World } from "./world.ts";
+import { waitFirst, type WaitFirstFlags } from "./waitfirst.ts";
+import type { World } from "./world.ts";
 
-export interface EnvFlags extends FileFlags {
+export interface EnvFlags extends WaitFirstFlags {
   readonly shell?: Shell;
 }
 
@@ -24,6 +25,9 @@ export async function env(world: World, wanted: readonly string[], flags: EnvFla
     plan.forwards.map(({ name }) => name),
   );
   const chosen = plan.forwards.filter(({ name }) => names.includes(name));
+  const required = wanted.length > 0 ? names : chosen.flatMap((f) => (f.required ? [f.name] : []));
+  const interrupted = await waitFirst(world, flags, required);
+  if (interrupted !== undefined) return interrupted;
   const variables = allVariables(await locate(world, chosen, flags));
   if (variables.size === 0 && shell !== "json") return 0;
   const text = variablesText(variables, shell, `kfwd-${randomUUID()}`);

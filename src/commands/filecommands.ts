@@ -7,6 +7,7 @@ import type { EnvFlags } from "./env.ts";
 import type { ImportFlags } from "./import.ts";
 import type { InitFlags } from "./init.ts";
 import { SHELLS } from "./render/shells.ts";
+import { waitFirstFlags } from "./waitflags.ts";
 import type { SharedFlags, World } from "./world.ts";
 
 /** How `program.ts` makes commands and their common flags. */
@@ -90,7 +91,8 @@ function addConfig({ world, outcome, command, shared, fileFlags }: CommandKit): 
 }
 
 function addEnv({ world, outcome, command, shared, fileFlags }: CommandKit): void {
-  const env = shared(fileFlags(command("env [name...]", "print the forwards' addresses as variables")))
+  const usage = "env [name...]";
+  const env = waitFirstFlags(shared(fileFlags(command(usage, "print the forwards' addresses as variables"))))
     .addOption(new Option("--shell <name>", "what is to read them (default: by $SHELL)").choices(SHELLS))
     .addHelpText("after", '\nExamples:\n  eval "$(kfwd env)"\n  kfwd env --shell github >> "$GITHUB_ENV"');
   env.action(async (names: string[]) => {
@@ -100,21 +102,23 @@ function addEnv({ world, outcome, command, shared, fileFlags }: CommandKit): voi
 }
 
 function addAddresses({ world, outcome, command, shared, fileFlags }: CommandKit): void {
-  const port = shared(fileFlags(command("port <name>", "print a forward's local address and port")));
+  const reading = (usage: string, description: string): Command =>
+    waitFirstFlags(shared(fileFlags(command(usage, description))));
+  const port = reading("port <name>", "print a forward's local address and port");
   port
     .option("--static", "as the file has it, whether it runs or not")
     .addHelpText(
       "after",
-      '\nExamples:\n  kfwd port db                  127.0.0.1:5432\n  nc $(kfwd port db --static | tr : " ")',
+      '\nExamples:\n  kfwd port db --wait           127.0.0.1:5432, once it is ready\n  nc $(kfwd port db --static | tr : " ")',
     );
   port.action(async (name: string) => {
     const { port: run } = await import("./address.ts");
     outcome.exit = await run(world, name, port.opts<AddressFlags>());
   });
-  const url = shared(fileFlags(command("url <name>", "print a forward's URL")));
+  const url = reading("url <name>", "print a forward's URL");
   url
     .option("--static", "as the file has it, whether it runs or not")
-    .addHelpText("after", '\nExamples:\n  curl "$(kfwd url api)"\n  psql "$(kfwd url db)"');
+    .addHelpText("after", '\nExamples:\n  curl "$(kfwd url api)"\n  psql "$(kfwd url db --wait)"');
   url.action(async (name: string) => {
     const { url: run } = await import("./address.ts");
     outcome.exit = await run(world, name, url.opts<AddressFlags>());

@@ -6,10 +6,12 @@ import type { CommandKit } from "./filecommands.ts";
 import type { LogsFlags } from "./logs.ts";
 import type { StatusFlags } from "./snapshot.ts";
 import { status as runStatus } from "./status.ts";
+import { addWait } from "./waitcommand.ts";
 
 export function addLookCommands(kit: CommandKit): void {
   addLogs(kit);
   addEvents(kit);
+  addWait(kit);
 }
 
 export function addStatus({ world, outcome, command, shared }: CommandKit): void {

@@ -11,7 +11,7 @@ import { addLookCommands, addStatus } from "./lookcommands.ts";
 import { Output } from "./output.ts";
 import { COLOUR_CHOICES } from "./render/colour.ts";
 import { addPrune } from "./prunecommand.ts";
-import { up, type UpFlags } from "./up.ts";
+import { addUp } from "./upcommand.ts";
 import { usageError } from "./usage.ts";
 import type { SharedFlags, World } from "./world.ts";
 
@@ -64,28 +64,7 @@ function build(world: World, outcome: { exit: number }): Command {
     colourFlag,
     filled,
   };
-  const upCommand = shared(clusterFlags(command("up [name...]", "make the forwards what the file says")));
-  upCommand
-    .option("-d, --detach", "run in the background; returns when every local port is bound")
-    .option("--wait", "like -d, and return when every required forward is ready")
-    .option("--wait-timeout <duration>", "how long --wait waits (default: 60s)")
-    .option(
-      "--allow-metadata <hosts>",
-      "targets `host/…`, comma between, that may be link-local or a cloud's metadata service",
-      (hosts: string) => hosts.split(","),
-    )
-    .option(
-      "-t, --timeout <duration>",
-      "how long connections may go on when a signal ends `up` (default: 5s)",
-    )
-    .addHelpText(
-      "after",
-      "\nExamples:\n  kfwd up                     keep all forwards until Ctrl-C\n  kfwd up -d --wait api db    two of them, in the background, ready when it returns",
-    );
-  upCommand.action(async (names: string[]) => {
-    outcome.exit = await up(world, names, upCommand.opts<UpFlags>());
-  });
-
+  addUp(kit);
   addStatus(kit);
 
   const downCommand = shared(command("down [name...]", "stop the forwards, or some of them"));

@@ -35,6 +35,7 @@ import {
 } from "./projects.ts";
 import { findLeftovers, removeLock, type DeadLock, type Leftovers } from "./leftovers.ts";
 import { openSession, type Session, type Wish } from "./session.ts";
+import { untilGone, whyGone, type SessionEnd } from "./sessionend.ts";
 import type { RelayPlace, SupervisorProgram } from "./supervised.ts";
 import type { SurveyProgram, Surveyor } from "./surveyor.ts";
 import type { LockedRelay, LockRecord } from "./wire/lockrecord.ts";
@@ -193,6 +194,17 @@ export class Runtime {
   /** Whoever asked disposes the client. @throws KfwdError when it does not answer. */
   connect(record: LockRecord, signal: AbortSignal): Promise<ControlClient> {
     return connectControl(this.#lockDeps(), record, { timeoutMs: CONNECT_MS, signal });
+  }
+
+  /** What has become of a supervisor whose connection is over. @throws the signal's reason. */
+  async endOf(
+    project: Project,
+    record: LockRecord,
+    closed: AbortSignal,
+    signal: AbortSignal,
+  ): Promise<SessionEnd> {
+    await untilGone(this.#lockDeps(), record, closed, signal);
+    return whyGone(this.#lockDeps(), project.files, record, signal);
   }
 
   /** The log of the supervisor that {@link look} found, else of the one that ran last. Whoever asked disposes it. */
