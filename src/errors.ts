@@ -3,7 +3,8 @@
  * a command with, and what the user can do about it when the place that throws knows nothing better.
  *
  * Exit statuses: 1 a forward failed or was late, or the output was lost · 2 usage or configuration · 3 nothing runs, or its owner cannot be
- * proven · 4 cluster access · 5 local port, lock or runtime folder · 70 a bug.
+ * proven · 4 cluster access · 5 local port, lock or runtime folder · 70 a bug ·
+ * 126 the command of `run` cannot be run · 127 it was not found.
  */
 export const ERRORS = {
   USAGE: { exit: 2, hint: "kfwd help" },
@@ -17,6 +18,9 @@ export const ERRORS = {
   UNKNOWN_FORWARD: { exit: 2, hint: undefined },
   UNKNOWN_PROFILE: { exit: 2, hint: undefined },
   METADATA_HOST: { exit: 2, hint: undefined },
+
+  COMMAND_NOT_EXECUTABLE: { exit: 126, hint: undefined },
+  COMMAND_NOT_FOUND: { exit: 127, hint: undefined },
 
   FORWARD_FAILED: { exit: 1, hint: "kfwd status" },
   NOT_READY_IN_TIME: { exit: 1, hint: "kfwd status" },

@@ -54,6 +54,11 @@ const world: World = {
     for (const signal of HANDLED) process.on(signal, listener);
     return { [Symbol.dispose]: () => HANDLED.forEach((signal) => process.off(signal, listener)) };
   },
+  onSignal: (names, listener) => {
+    const told = names.map((name) => [name, () => listener(name)] as const);
+    for (const [name, tell] of told) process.on(name, tell);
+    return { [Symbol.dispose]: () => told.forEach(([name, tell]) => process.off(name, tell)) };
+  },
   get stdin() {
     return process.stdin; // Node makes it when it is first asked for
   },

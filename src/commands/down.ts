@@ -1,7 +1,7 @@
 /** `kfwd down`: ends a project's forwards, or some of them, from any shell. */
 import { KfwdError } from "../errors.ts";
 import { visible } from "../printable.ts";
-import type { LockRecord, LockState, Project } from "../runtime/index.ts";
+import type { LockRecord, LockState, Owner, Project } from "../runtime/index.ts";
 import { parseDuration } from "./duration.ts";
 import { Output } from "./output.ts";
 import { chooseNames, chosenName, chosenProject } from "./plan.ts";
@@ -61,13 +61,14 @@ async function stopSome(
 ): Promise<number> {
   const client = await around.world.runtime.connect(state.record, around.signal);
   try {
-    const { entries } = await client.status();
+    const { entries, owners } = await client.status();
     const chosen = chooseNames(
       names,
       entries.map(({ name }) => name),
     );
     const stopping = client.stop({ names: chosen, drainMs: around.drainMs });
     const { stopped } = await watched(around, drainTitle(around, chosen.length), stopping);
+    sayTaken(around, stopped, owners);
     return done(around, stopped, stoppedText(stopped.length));
   } finally {
     await client[Symbol.asyncDispose]();
@@ -98,6 +99,7 @@ async function stopAll(around: Surroundings, project: Project, state: LockState)
         `${stopped.length > 0 ? stoppedText(stopped.length) : HAS_ENDED} (${took})`,
       );
     case "stopped":
+      sayTaken(around, stopped, ended.record.owners);
       return done(
         around,
         stopped,
@@ -106,6 +108,15 @@ async function stopAll(around: Surroundings, project: Project, state: LockState)
     case "reaped":
       await removeRelays(around, ended.record);
       return done(around, [], `nothing was running any more; removed the lock of pid ${ended.record.pid}`);
+  }
+}
+
+/** Whoever needs them goes on, and may wonder. */
+function sayTaken({ out }: Surroundings, stopped: readonly string[], owners: readonly Owner[] = []): void {
+  for (const { pid, names } of owners) {
+    const taken = names.filter((name) => stopped.includes(name));
+    if (taken.length > 0)
+      out.note(visible(`took ${taken.join(", ")} from a program that still runs (pid ${pid ?? "unknown"})`));
   }
 }
 

@@ -9,5 +9,9 @@ export const EXIT_STATUSES: readonly (readonly [statuses: string, meaning: strin
   ["4", "cluster access: kubeconfig, context, credentials, network, rights"],
   ["5", "a local port, the lock or the runtime folder is not to be had"],
   ["70", "a bug in kfwd"],
+  [
+    "125, 126, 127",
+    "`run` did not start its command, could not execute it, or did not find it; else it has the command's own",
+  ],
   ["130, 143", "a signal came before `up` was done, or ended `events`, `logs -f` or `status --watch`"],
 ];

@@ -20,6 +20,8 @@ export interface CommandKit {
   readonly clusterFlags: (command: Command) => Command;
   readonly colourFlag: (command: Command) => Command;
   readonly filled: (command: Command, flags: string) => (value: string) => string;
+  /** What stands behind `--` on a command line of `run`. */
+  readonly words: readonly string[];
 }
 
 export function addFileCommands(kit: CommandKit): void {

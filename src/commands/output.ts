@@ -8,6 +8,9 @@ import type { SharedFlags, World } from "./world.ts";
 /** How progress is shown: JSON lines, nothing, redrawn lines on a terminal, or a line for each change. */
 export type ProgressForm = "json" | "quiet" | "terminal" | "plain";
 
+/** Where an output goes. */
+export type Streams = Pick<World, "stdout" | "stderr" | "env">;
+
 /** The output of one command. */
 export class Output {
   readonly progress: ProgressForm;
@@ -17,7 +20,7 @@ export class Output {
   readonly stderr: NodeJS.WriteStream;
   readonly #stdout: NodeJS.WriteStream;
 
-  constructor(world: World, flags: SharedFlags) {
+  constructor(world: Streams, flags: SharedFlags) {
     this.#stdout = world.stdout;
     this.stderr = world.stderr;
     this.progress = progressForm(world, flags);
@@ -67,7 +70,7 @@ export function lostOutput({ errored, isTTY }: NodeJS.WriteStream): KfwdError | 
   });
 }
 
-function progressForm(world: World, flags: SharedFlags): ProgressForm {
+function progressForm(world: Streams, flags: SharedFlags): ProgressForm {
   if (flags.json) return "json";
   if (flags.quiet) return "quiet";
   const smart = world.stderr.isTTY && world.env["TERM"] !== "dumb" && !world.env["CI"];

@@ -11,22 +11,26 @@ import { addLookCommands, addStatus } from "./lookcommands.ts";
 import { Output } from "./output.ts";
 import { COLOUR_CHOICES } from "./render/colour.ts";
 import { addPrune } from "./prunecommand.ts";
+import { addRun, requireCommand, splitRun } from "./runcommand.ts";
 import { addUp } from "./upcommand.ts";
 import { usageError } from "./usage.ts";
-import type { SharedFlags, World } from "./world.ts";
+import { NOT_STARTED, type SharedFlags, type World } from "./world.ts";
 
 /** Runs one command line (without node and the script) and resolves with its exit status. Never rejects. */
 export async function run(world: World, args: readonly string[]): Promise<number> {
   const outcome: { exit: number } = { exit: 0 };
-  const program = build(world, outcome);
+  const line = splitRun(args);
+  const program = build(world, outcome, line.words ?? []);
   try {
-    await program.parseAsync([...args], { from: "user" });
+    requireCommand(args, line);
+    await program.parseAsync([...line.own], { from: "user" });
     return outcome.exit;
   } catch (thrown) {
     const parsing = thrown instanceof CommanderError ? thrown : undefined;
-    const error = parsing === undefined ? KfwdError.from(thrown) : usageError(parsing, program, args);
+    const error = parsing === undefined ? KfwdError.from(thrown) : usageError(parsing, program, line.own);
     if (error === undefined) return parsing?.exitCode === 0 ? 0 : 2;
-    return complain(world, args, error);
+    const exit = complain(world, args, error);
+    return args[0] === "run" ? NOT_STARTED : exit; // any other may be the command's
   }
 }
 
@@ -36,7 +40,7 @@ export function complain(world: World, args: readonly string[], error: KfwdError
   return error.exit;
 }
 
-function build(world: World, outcome: { exit: number }): Command {
+function build(world: World, outcome: { exit: number }, words: readonly string[]): Command {
   const program = new Command("kfwd")
     .description("Keeps the Kubernetes services of a forwards.yaml reachable on their agreed local ports.")
     .version(world.version, "-V, --version", "print the version")
@@ -63,8 +67,10 @@ function build(world: World, outcome: { exit: number }): Command {
     clusterFlags,
     colourFlag,
     filled,
+    words,
   };
   addUp(kit);
+  addRun(kit);
   addStatus(kit);
 
   const downCommand = shared(command("down [name...]", "stop the forwards, or some of them"));

@@ -47,12 +47,18 @@ export async function takeSnapshot(
 }
 
 /** The table of what `--status` asks for. */
-export function tableOf(world: World, out: Output, flags: StatusFlags, { entries, file }: Snapshot): string {
+export function tableOf(
+  world: World,
+  out: Output,
+  flags: StatusFlags,
+  { report, entries, file }: Snapshot,
+): string {
   const look = {
     width: out.dataWidth,
     paint: out.dataPaint,
     nowMs: world.clock.wall(),
     wide: flags.output === "wide",
+    owners: report.owners ?? [],
   };
   return statusTable(chooseStates(entries, flags), look, flags.status ? [] : file.notStarted);
 }

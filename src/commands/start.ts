@@ -24,6 +24,8 @@ export interface Patience {
   readonly withinMs: number;
   /** Whether what is not ready then is a failure. */
   readonly strict: boolean;
+  /** What is so then. */
+  readonly ifLate?: string;
 }
 
 /**
@@ -120,7 +122,7 @@ export class Start {
     return this.board.ended === undefined ? Promise.race([ended, Promise.resolve(undefined)]) : ended;
   }
 
-  #judge({ strict, withinMs }: Patience): number {
+  #judge({ strict, withinMs, ifLate = "all stay up" }: Patience): number {
     const readiness = readinessOf(this.#forwards);
     const failed = readinessOf(this.#forwards.filter(({ state }) => state === "failed"));
     const gone = this.#chosen.names.filter((name) => this.board.of([name]).every(isStopped));
@@ -131,7 +133,7 @@ export class Start {
     if (strict && readiness.verdict === "pending") {
       const late = readiness.late.map(({ name, state, reason }) => `${name} (${reason?.code ?? state})`);
       const count = `${late.length} of ${readiness.total}`;
-      const message = `${count} not ready after ${withinMs / 1_000} s: ${late.join(", ")}; all stay up`;
+      const message = `${count} not ready after ${withinMs / 1_000} s: ${late.join(", ")}; ${ifLate}`;
       this.#out.error(new KfwdError("NOT_READY_IN_TIME", message));
     }
     this.reporter.summary(readiness, exit); // the last line, which scripts wait for

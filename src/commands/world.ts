@@ -12,6 +12,9 @@ export const INTERRUPTED = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const s
   number
 >;
 
+/** Exit status of `run` when the command was never started. */
+export const NOT_STARTED = 125;
+
 /** Everything a command may touch. */
 export interface World {
   readonly runtime: Runtime;
@@ -29,6 +32,11 @@ export interface World {
   readonly stderr: NodeJS.WriteStream;
   /** Calls the listener for each signal until disposed; without a listener a signal ends the process. */
   readonly onInterrupt: (listener: (signal: Interrupt) => void) => Disposable;
+  /** As {@link onInterrupt}, for these signals. */
+  readonly onSignal: <Name extends NodeJS.Signals>(
+    names: readonly Name[],
+    listener: (signal: Name) => void,
+  ) => Disposable;
   /** Loads the readers of other tools' files only now. */
   readonly loadImporters: () => Promise<typeof Importers>;
   /** Loads what asks questions only now. */

@@ -40,6 +40,7 @@ import type { RelayPlace, SupervisorProgram } from "./supervised.ts";
 import type { SurveyProgram, Surveyor } from "./surveyor.ts";
 import type { LockedRelay, LockRecord } from "./wire/lockrecord.ts";
 
+export { foldersAbove } from "./configfile.ts";
 export { Board } from "./board.ts";
 export { targetText } from "./core/describe.ts";
 export { readinessOf, type Readiness } from "./core/readiness.ts";

@@ -190,6 +190,21 @@ describe("the status table", () => {
     expect(statusTable([forward()], look)).not.toContain("RELAY");
   });
 
+  test("in its wide form shows who needs which forward, where anybody does", () => {
+    const look = { width: undefined, paint: plain, nowMs, wide: true };
+    const owners = [
+      { pid: 7, names: ["api"] },
+      { pid: null, names: ["api", "gone"] },
+    ];
+    const lines = statusTable([forward(), forward({ name: "db" })], { ...look, owners }).split("\n");
+    expect(lines.slice(0, 3).map((line) => line.split(/ {2,}/).at(-2))).toEqual([
+      "NEEDED BY",
+      "pid 7, pid unknown",
+      "-",
+    ]);
+    expect(statusTable([forward()], look)).not.toContain("NEEDED BY");
+  });
+
   test.each([
     ["2 of 40", { lateEnds: 2, served: 40 }, null, false],
     ["37 of 40", { lateEnds: 37, served: 40 }, null, true],

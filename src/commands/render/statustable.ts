@@ -1,6 +1,6 @@
 /** `kfwd status` for people: a table, and under it what keeps a forward from being ready. */
 import { visible } from "../../printable.ts";
-import type { ForwardStatus } from "../../runtime/index.ts";
+import type { ForwardStatus, Owner } from "../../runtime/index.ts";
 import {
   bytesText,
   durationText,
@@ -29,6 +29,7 @@ const WIDE_HEAD = [
   "NEXT TRY",
 ] as const;
 const RELAY_HEAD = ["RELAY", "DATAGRAMS"] as const;
+const OWNERS_HEAD = ["NEEDED BY"] as const;
 const LAST_HEAD = ["LAST ERROR"] as const;
 const STATUS_COLUMN = 3;
 const TARGET_COLUMN = 2;
@@ -44,6 +45,8 @@ export interface TableLook {
   readonly nowMs: number;
   /** With all that is known. */
   readonly wide?: boolean;
+  /** Programs that need forwards for as long as they run. */
+  readonly owners?: readonly Owner[];
 }
 
 /** A forward that the file declares and that has not been started. */
@@ -64,11 +67,16 @@ export function statusTable(
   notStarted: readonly NotStarted[] = [],
 ): string {
   const hasRelay = forwards.some(({ relay }) => relay !== null);
-  const wideHead = [...WIDE_HEAD, ...(hasRelay ? RELAY_HEAD : []), ...LAST_HEAD];
+  const { owners = [] } = look;
+  const ownersHead = owners.length > 0 ? OWNERS_HEAD : [];
+  const wideHead = [...WIDE_HEAD, ...(hasRelay ? RELAY_HEAD : []), ...ownersHead, ...LAST_HEAD];
   const head = look.wide ? [...HEAD, ...wideHead] : HEAD;
   const rows: readonly Row[] = [
     ...forwards.map((forward) => ({
-      cells: [...cells(forward, look.nowMs), ...(look.wide ? wideCells(forward, look.nowMs, hasRelay) : [])],
+      cells: [
+        ...cells(forward, look.nowMs),
+        ...(look.wide ? wideCells(forward, look.nowMs, hasRelay, owners) : []),
+      ],
       paintStatus: (text: string) => paintState(forward, text, look.paint),
     })),
     ...notStarted.map(({ name, local, target }) => ({
@@ -102,7 +110,12 @@ function cells(forward: ForwardStatus, nowMs: number): readonly string[] {
   return [forward.name, localText(forward), targetText(forward), stateText(forward), up, connections];
 }
 
-function wideCells(forward: ForwardStatus, nowMs: number, hasRelay: boolean): readonly string[] {
+function wideCells(
+  forward: ForwardStatus,
+  nowMs: number,
+  hasRelay: boolean,
+  owners: readonly Owner[],
+): readonly string[] {
   const { context, namespace, traffic, restarts, retryAt, attempt, lastError } = forward;
   const next = retryAt === null ? "-" : durationText(Date.parse(retryAt) - nowMs);
   return [
@@ -117,8 +130,14 @@ function wideCells(forward: ForwardStatus, nowMs: number, hasRelay: boolean): re
     String(restarts),
     attempt > 0 && retryAt !== null ? `${next} (attempt ${attempt + 1})` : next,
     ...(hasRelay ? relayCells(forward) : []),
+    ...(owners.length > 0 ? [ownersText(forward.name, owners)] : []),
     lastError === null ? "-" : visible(`${lastError.message} (${lastError.at})`),
   ];
+}
+
+function ownersText(name: string, owners: readonly Owner[]): string {
+  const own = owners.filter(({ names }) => names.includes(name));
+  return own.length === 0 ? "-" : own.map(({ pid }) => `pid ${pid ?? "unknown"}`).join(", ");
 }
 
 function relayCells({ relay, datagrams }: ForwardStatus): readonly string[] {
