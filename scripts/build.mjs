@@ -16,6 +16,7 @@ const ENTRIES = {
   sandbox: "src/sandbox/demo.ts",
   importers: "src/importers/index.ts",
   prompts: "src/commands/prompts.ts",
+  browser: "src/commands/browser.ts",
   survey: "src/survey.ts",
   "openid-client": "openid-client",
 };
@@ -32,6 +33,7 @@ const siblings = {
     next(/sandbox\/demo\.ts$/, "sandbox");
     next(/importers\/index\.ts$/, "importers");
     next(/commands\/prompts\.ts$/, "prompts");
+    next(/commands\/browser\.ts$/, "browser");
     next(/\/survey\.ts$/, "survey");
   },
 };
@@ -94,7 +96,14 @@ for (const [name, entry] of Object.entries(ENTRIES)) {
     metafile: true,
     legalComments: "none",
     logLevel: "warning",
-    define: { KFWD_VERSION: JSON.stringify(version), KFWD_RELAY: JSON.stringify(relay) },
+    define: {
+      KFWD_VERSION: JSON.stringify(version),
+      KFWD_RELAY: JSON.stringify(relay),
+      "import.meta.url": "KFWD_HERE", // `open` looks beside itself for a script, which we do not ship
+    },
+    banner: {
+      js: name === "browser" ? 'const KFWD_HERE = require("node:url").pathToFileURL(__filename).href;' : "",
+    },
     external: ["./openid-client.cjs"],
     plugins: [siblings, leanClientNode, silentYaml],
   });

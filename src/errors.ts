@@ -25,6 +25,7 @@ export const ERRORS = {
   FORWARD_FAILED: { exit: 1, hint: "kfwd status" },
   NOT_READY_IN_TIME: { exit: 1, hint: "kfwd status" },
   NOT_DOWN_IN_TIME: { exit: 1, hint: "kfwd down" },
+  BROWSER_FAILED: { exit: 1, hint: undefined },
   OUTPUT_LOST: { exit: 1, hint: "make room where the output goes" },
   VERSION_SKEW: { exit: 1, hint: "run `kfwd down`, then `kfwd up` with this version" },
 

@@ -43,6 +43,7 @@ const world: World = {
   runtime,
   clock: realClock,
   version: VERSION,
+  machine: { node: process.versions.node, platform: process.platform, arch: process.arch },
   env: process.env,
   cwd,
   readStdin,
@@ -62,6 +63,7 @@ const world: World = {
   get stdin() {
     return process.stdin; // Node makes it when it is first asked for
   },
+  loadBrowser: () => import("./commands/browser.ts"),
   loadPrompts: () => import("./commands/prompts.ts"),
   loadImporters: () => import("./importers/index.ts"),
   runDemo: async (write, signal) => {

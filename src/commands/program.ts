@@ -12,6 +12,7 @@ import { Output } from "./output.ts";
 import { COLOUR_CHOICES } from "./render/colour.ts";
 import { addPrune } from "./prunecommand.ts";
 import { addRun, requireCommand, splitRun } from "./runcommand.ts";
+import { addToolCommands } from "./toolcommands.ts";
 import { addUp } from "./upcommand.ts";
 import { usageError } from "./usage.ts";
 import { NOT_STARTED, type SharedFlags, type World } from "./world.ts";
@@ -85,6 +86,7 @@ function build(world: World, outcome: { exit: number }, words: readonly string[]
   addLookCommands(kit);
   addPrune(kit);
   addFileCommands(kit);
+  addToolCommands(kit);
 
   addDemo(kit);
   addHelp(kit, program);

@@ -1,6 +1,7 @@
 /** What commands get from the composition root: the runtime, the streams, and the signals. */
 import type * as Importers from "../importers/index.ts";
 import type { Clock, Runtime } from "../runtime/index.ts";
+import type * as Browser from "./browser.ts";
 import type * as Prompts from "./prompts.ts";
 
 /** Signals that ask a command to end. */
@@ -20,6 +21,8 @@ export interface World {
   readonly runtime: Runtime;
   readonly clock: Clock;
   readonly version: string;
+  /** What it runs on, as Node calls it. */
+  readonly machine: { readonly node: string; readonly platform: string; readonly arch: string };
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
   readonly stdin: NodeJS.ReadStream;
@@ -41,6 +44,8 @@ export interface World {
   readonly loadImporters: () => Promise<typeof Importers>;
   /** Loads what asks questions only now. */
   readonly loadPrompts: () => Promise<typeof Prompts>;
+  /** Loads what opens a browser only now. */
+  readonly loadBrowser: () => Promise<typeof Browser>;
   /** Runs the demo; loads the sandbox only now. Resolves with the exit status. */
   readonly runDemo: (write: (line: string) => void, signal: AbortSignal) => Promise<number>;
 }
