@@ -261,7 +261,7 @@ function failed(outlook: Outlook): KfwdError {
   const [first] = outlook.late;
   return new KfwdError("FORWARD_FAILED", `not ready, and not to be waited for: ${lateText(outlook)}`, {
     detail: reasonsText(outlook),
-    hint: first?.status?.reason?.hint,
+    hint: first?.status?.state === "stopped" ? `kfwd up ${first.name}` : first?.status?.reason?.hint,
   });
 }
 

@@ -32,7 +32,9 @@ export function outlookOf(
   const late = names
     .map((name) => ({ name, status: statuses.get(name) }))
     .filter(({ status }) => status?.state !== "ready");
-  return { verdict: there.length < names.length ? "pending" : verdict, ready, total: names.length, late };
+  const isStopped = there.some(({ state }) => state === "stopped"); // nobody but a person starts it again
+  const ofNamed = isStopped && verdict === "ready" ? "stuck" : verdict;
+  return { verdict: there.length < names.length ? "pending" : ofNamed, ready, total: names.length, late };
 }
 
 function ofAll(all: readonly ForwardStatus[]): Outlook {
