@@ -40,7 +40,7 @@ export const ERRORS = {
   CREDENTIALS: { exit: 4, hint: "log in to your cluster again" },
   UNREACHABLE: { exit: 4, hint: "is the VPN up, and the cluster running?" },
   UNAUTHORIZED: { exit: 4, hint: "log in to your cluster again" },
-  FORBIDDEN: { exit: 4, hint: "ask for this right in your namespace" },
+  FORBIDDEN: { exit: 4, hint: "ask for the Role that `kfwd rbac` prints" },
   CLUSTER_ANSWER: { exit: 4, hint: undefined },
   PROTOCOL: { exit: 4, hint: undefined },
 

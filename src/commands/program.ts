@@ -11,6 +11,7 @@ import { addLookCommands, addStatus } from "./lookcommands.ts";
 import { Output } from "./output.ts";
 import { COLOUR_CHOICES } from "./render/colour.ts";
 import { addPrune } from "./prunecommand.ts";
+import { addRbac } from "./rbaccommand.ts";
 import { addRun, requireCommand, splitRun } from "./runcommand.ts";
 import { addToolCommands } from "./toolcommands.ts";
 import { addUp } from "./upcommand.ts";
@@ -85,6 +86,7 @@ function build(world: World, outcome: { exit: number }, words: readonly string[]
 
   addLookCommands(kit);
   addPrune(kit);
+  addRbac(kit);
   addFileCommands(kit);
   addToolCommands(kit);
 

@@ -43,6 +43,7 @@ import type { LockedRelay, LockRecord } from "./wire/lockrecord.ts";
 export { foldersAbove } from "./configfile.ts";
 export { Board } from "./board.ts";
 export { targetText } from "./core/describe.ts";
+export { rolesFor, type NeededRole, type RoleRule } from "./core/roles.ts";
 export { readinessOf, type Readiness } from "./core/readiness.ts";
 export { STAGES } from "./core/status.ts";
 export type { ControlClient } from "./daemon/controlclient.ts";

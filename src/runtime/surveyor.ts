@@ -5,6 +5,8 @@ import type { Reason } from "./core/status.ts";
 
 /** Disposing closes its connections. */
 export interface Surveyor extends AsyncDisposable {
+  /** Where a forward leads, as the kubeconfig says; asks no cluster. @throws KfwdError of exit status 4. */
+  place(where: Pick<ForwardSpec, "kubeconfig" | "context" | "namespace">): Place;
   /** What the cluster says to one forward. Never throws but for the signal: that there is no cluster is an answer, too. */
   examine(forward: ForwardSpec, signal: AbortSignal): Promise<Examined>;
   /** The Services of a namespace. @throws KfwdError of exit status 4. */
@@ -23,6 +25,8 @@ export interface Examined {
   readonly endpoint: { readonly pod: string; readonly port: number } | null;
   /** Rights that are lacking, in the words of RBAC: `create pods/portforward`. Without some of them it may work yet. */
   readonly lacking: readonly string[];
+  /** Which ways of opening connections it may take; null: that is not known. */
+  readonly portForward: { readonly create: boolean; readonly get: boolean } | null;
   /** Why it would not work; null: it would, as far as a look can tell. */
   readonly reason: Reason | null;
 }

@@ -15,6 +15,7 @@ import {
   type PodFacts,
   type PodHistory,
   type PodMoment,
+  type RoleObject,
   type ServiceSpec,
   type SliceSpec,
   type World,
@@ -90,6 +91,22 @@ export class ClusterWorld implements World {
     await this.#in(namespace, "create", "role", "viewer", "--verb=get,list,watch", resources);
     const account = `--serviceaccount=${namespace}:viewer`;
     await this.#in(namespace, "create", "rolebinding", "viewer", "--role=viewer", account);
+    return path;
+  }
+
+  async grant(namespace: string, user: string, roles: readonly RoleObject[]): Promise<string> {
+    const path = await this.#writeUser(namespace, user);
+    const account = { kind: "ServiceAccount", name: user, namespace };
+    for (const role of roles) {
+      const metadata = { ...role.metadata, name: `${role.metadata.name}-${user}`, namespace };
+      const roleRef = { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: metadata.name };
+      const binding = { apiVersion: "rbac.authorization.k8s.io/v1", kind: "RoleBinding", metadata, roleRef };
+      await this.#apply({ ...role, metadata }, { ...binding, subjects: [account] });
+    }
+    // The authorizer hears of them a moment later.
+    for (const rule of roles.flatMap(({ rules }) => rules)) {
+      await this.#untilAllowed(path, namespace, rule);
+    }
     return path;
   }
 
@@ -266,6 +283,26 @@ export class ClusterWorld implements World {
     const path = this.#path(name);
     await writeFile(path, JSON.stringify({ ...this.#config, users, clusters }), { mode: 0o600 });
     return path;
+  }
+
+  async #untilAllowed(
+    kubeconfig: string,
+    namespace: string,
+    { verbs, resources, apiGroups }: RoleObject["rules"][number],
+  ): Promise<void> {
+    const untilMs = Date.now() + 30_000;
+    const [plural = "", subresource] = (resources[0] ?? "").split("/");
+    const resource = apiGroups[0] ? `${plural}.${apiGroups[0]}` : plural;
+    const part = subresource === undefined ? [] : [`--subresource=${subresource}`];
+    for (;;) {
+      try {
+        const verb = verbs[0] ?? "";
+        await kubectl(kubeconfig, "-n", namespace, "auth", "can-i", verb, resource, "-q", ...part);
+        return;
+      } catch (thrown) {
+        if (Date.now() > untilMs) throw thrown;
+      }
+    }
   }
 
   #in(namespace: string, ...args: readonly string[]): Promise<string> {

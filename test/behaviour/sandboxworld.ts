@@ -13,6 +13,7 @@ import {
   type PodFacts,
   type PodHistory,
   type PodMoment,
+  type RoleObject,
   type ServiceSpec,
   type SliceSpec,
   type World,
@@ -62,6 +63,14 @@ export class SandboxWorld implements World {
 
   async viewer(): Promise<string> {
     return this.#path("viewer");
+  }
+
+  async grant(namespace: string, user: string, roles: readonly RoleObject[]): Promise<string> {
+    const name = `${namespace}-${user}`;
+    const rules = roles.flatMap((role) => role.rules.map((rule) => ({ ...rule, namespaces: [namespace] })));
+    this.sandbox.setUser(name, rules);
+    await this.sandbox.writeKubeconfig(this.#path(name), name);
+    return this.#path(name);
   }
 
   async behindProxy(): Promise<{ readonly kubeconfig: string; readonly proxy: Proxy }> {

@@ -63,6 +63,17 @@ export interface PodHistory extends AsyncDisposable {
   readonly moments: readonly PodMoment[];
 }
 
+/** A Role as the API has it. */
+export interface RoleObject {
+  readonly kind: string;
+  readonly metadata: { readonly name: string; readonly namespace?: string };
+  readonly rules: readonly {
+    readonly apiGroups: readonly string[];
+    readonly resources: readonly string[];
+    readonly verbs: readonly string[];
+  }[];
+}
+
 /**
  * A cluster as far as the behaviour tests change it and look at it: the sandbox, or a real one. Calls resolve when the
  * change is asked for, unless they say more. Disposing leaves nothing of the tests behind.
@@ -78,6 +89,8 @@ export interface World extends AsyncDisposable {
   readonly nobody: string;
   /** Path of the kubeconfig of a user who may read what is in the namespace, and forward nothing. */
   viewer(namespace: string): Promise<string>;
+  /** Path of the kubeconfig of a new user of the namespace who has these Roles there, and no other rights. */
+  grant(namespace: string, user: string, roles: readonly RoleObject[]): Promise<string>;
   /** A way to the API server that can be cut, and the admin's kubeconfig for it. */
   behindProxy(): Promise<{ readonly kubeconfig: string; readonly proxy: Proxy }>;
   /** Makes a namespace; resolves with its name. */

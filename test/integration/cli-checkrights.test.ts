@@ -30,7 +30,7 @@ test("a user who may not watch: it works, and what is lacking is said", async ()
   const rules = [{ verbs: ["get", "list"], resources: ["*"] }, FORWARD];
   const { status, stdout } = await answer("lister", rules, { target: "svc/app", port: "http", local: 8080 });
   expect(status).toBe(0);
-  expect(stdout).toMatch(/^✔ api {2}app-\S+:8080 .*\n {4}though it may not watch pods, watch services\n$/);
+  expect(stdout).toMatch(/^✔ api {2}app-\S+:8080 .*\n {4}though it may not watch services, watch pods\n$/);
 });
 
 test("UDP asks for the rights of the relay, in the namespace where it runs", async () => {

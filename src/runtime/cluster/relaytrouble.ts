@@ -1,5 +1,6 @@
 /** Why there is no relay, in the words of the cluster and with what to do about it. */
 import * as z from "zod/mini";
+import { ERRORS } from "../../errors.ts";
 import type { Reason } from "../core/status.ts";
 import { ApiRefusal, reasonOf } from "./failures.ts";
 
@@ -25,7 +26,7 @@ export function creationTrouble(thrown: unknown, namespace: string): Reason {
   if (quota) return because("QuotaExceeded", quota[0], "lower `relay.resources`, or ask for a larger quota");
   if (/ cannot create resource "pods"/.test(said) || said === "") {
     const message = `there can be no relay pod: ${reason.message}`;
-    const hint = `ask for the right to create and delete pods there; ${ELSEWHERE}`;
+    const hint = `${ERRORS.FORBIDDEN.hint}; ${ELSEWHERE}`;
     return { code: "RelayForbidden", kind: "denied", message, hint };
   }
   return because("AdmissionDenied", said.replace(/^pods "[^"]*" is forbidden: /, ""), ELSEWHERE);
