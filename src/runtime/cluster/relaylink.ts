@@ -160,7 +160,8 @@ export class RelayLink implements AsyncDisposable {
     this.#datagrams = undefined;
     if (this.#state === "gone") return;
     const { clock, random } = this.#deps;
-    const boots = this.#openedMs === undefined && clock.now() - this.#runningSinceMs < BOOT_MS;
+    const isYoung = this.#openedMs === undefined && clock.now() - this.#runningSinceMs < BOOT_MS;
+    const boots = isYoung && reason.kind !== "denied"; // which says nothing of the pod
     this.#state = "coming";
     this.#attempt++;
     this.#timer = clock.timer(boots ? BOOT_RETRY_MS : backoffMs(this.#attempt, random()), () => this.#dial());

@@ -280,6 +280,16 @@ describe("what stands in the way is told in the words of the cluster", () => {
     });
   });
 
+  test("no right to open connections", async () => {
+    await leave();
+    sandbox.setUser("maker", [{ verbs: ["*"], resources: ["pods"] }]);
+    await use("maker");
+    const { told, until } = share();
+    const reason = await until(() => told.lost[0]);
+    expect(reason).toMatchObject({ code: "Forbidden", kind: "denied" });
+    expect(reason.message).toContain('user "maker" may not create pods/portforward in namespace "shop"');
+  });
+
   test("a quota, until there is room and somebody asks again", async () => {
     sandbox.faults.admission =
       "exceeded quota: q, requested: limits.cpu=1, used: limits.cpu=2, limited: limits.cpu=2";

@@ -20,6 +20,7 @@ import {
 } from "../wire/relayframes.ts";
 import { RelayOutbox } from "../wire/relayoutbox.ts";
 import { newWindowBudget } from "../wire/relaywindow.ts";
+import { reasonOf } from "./failures.ts";
 import type { RelayKey } from "./relaykey.ts";
 import { RelayStream } from "./relaystream.ts";
 
@@ -197,7 +198,9 @@ export class RelayTunnel implements RelayFrames, CommonFrames, Disposable {
       this.#stream = stream;
       if (this.#stage === "dialling") this.#stage = "greeting";
     } catch (error) {
-      this.#fail(KfwdError.from(error).message);
+      const reason = reasonOf(error);
+      if (reason.kind === "denied") this.#close(reason);
+      else this.#fail(reason.message);
     }
   }
 
