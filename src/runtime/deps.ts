@@ -152,11 +152,17 @@ export interface PodStream {
 export interface Relays extends AsyncDisposable {
   /**
    * The way through the relay pod of the place's namespace (or the one that `spec` names), made if there is none; all
-   * forwards of the project share it. `events` are called after `relay` returned.
+   * forwards of the project share it unless `spec` says for which entry it is. `events` are called after `relay` returned.
    */
-  relay(place: Place, spec: RelaySpec, events: RelayEvents): Relay;
+  relay(place: Place, spec: RelayWish, events: RelayEvents): Relay;
   /** The machine slept, so nothing that stood before is believed any more. */
   wake(): void;
+}
+
+/** What the file says of a relay pod, and for whom alone it is to be. */
+export interface RelayWish extends RelaySpec {
+  /** Name of the entry. Absent: for all. */
+  readonly entry?: string;
 }
 
 /** How a {@link Relay} fares. */

@@ -172,6 +172,11 @@ describe("what needs trust", () => {
       "relay-image",
     ],
     ["an image for all", "relay: { image: x }\nforwards: { a: 8080:svc/a:80/udp }", "relay-image"],
+    [
+      "a patch of the relay's pod",
+      "forwards: { a: { target: a, port: 8080, via: relay, relay: { patch: { spec: { hostPID: true } } } } }",
+      "relay-patch",
+    ],
     ["a port of the system", "forwards: { a: 1023:svc/a:80 }", "privileged-port"],
     [
       "a range from such a port",

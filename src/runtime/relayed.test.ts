@@ -312,3 +312,11 @@ describe("stopped and started", () => {
     expect(world.relays.now.living.map(({ sent }) => sent)).toEqual([["two"]]);
   });
 });
+
+test("a forward that wants a relay of its own says which entry it is for, and its ports share it", async () => {
+  world.cluster.podIsReady("pod-1", 8125);
+  const relay = { share: "entry", ttlMs: 60_000 } as const;
+  await apply(spec("dns:a", 5353, { relay }), spec("dns:b", 5354, { relay }), spec("stats", 8125));
+  const wishes = world.relays.relays.map((one) => one.spec);
+  expect(wishes).toEqual([{ ttlMs: 60_000, entry: "dns" }, { ttlMs: 60_000, entry: "dns" }, {}]);
+});

@@ -1,5 +1,5 @@
 /** How a forward gets to its endpoint: straight through the API server, or from there through a relay pod. */
-import { isRelayed } from "./core/relayed.ts";
+import { isRelayed } from "../relayed.ts";
 import type { ForwardSpec } from "../schema/spec.ts";
 import { policyOf, type Policy } from "./core/forward.ts";
 import type { Endpoint, Reason, RelayPod } from "./core/status.ts";
@@ -13,6 +13,7 @@ import type {
   Relay,
   Relays,
   RelayTarget,
+  RelayWish,
   StreamEnds,
   StreamHandler,
   Tunnel,
@@ -183,7 +184,7 @@ class RelayRoute implements Route {
   }
 
   #make(): Relay {
-    return this.#deps.relays.relay(this.#place, this.#spec.relay ?? {}, {
+    return this.#deps.relays.relay(this.#place, wishOf(this.#spec), {
       onOpen: () => {
         if (this.#stage === "over") return;
         this.#stage = "open";
@@ -226,6 +227,12 @@ class RelayRoute implements Route {
       flow: (handler) => relay.flow(target, handler),
     };
   }
+}
+
+/** The forwards of one entry have its name before a colon. */
+function wishOf({ name, relay = {} }: ForwardSpec): RelayWish {
+  const { share, ...rest } = relay;
+  return share === "entry" ? { ...rest, entry: name.replace(/:.*$/, "") } : rest;
 }
 
 function noAddress({ pod }: Endpoint): Reason {

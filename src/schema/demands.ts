@@ -5,8 +5,8 @@ import { isObeyed } from "./obeyed.ts";
 import { UNPRIVILEGED_FIRST } from "./port.ts";
 import { quoted } from "../printable.ts";
 import type { PlacedSpec } from "./rawentry.ts";
+import { isRelayed } from "../relayed.ts";
 import { positionOf } from "./source.ts";
-import type { ForwardSpec } from "./spec.ts";
 import { spanOfValue, type TreeMap } from "./tree.ts";
 
 /** The demands of all forwards that are on; what several have from one place is told once. */
@@ -42,13 +42,19 @@ function demandsOfOne(
     const message = `${about} listens on ${port}, below ${UNPRIVILEGED_FIRST} as services of the system do`;
     demands.push({ kind: "privileged-port", message, source: positionOf(localAt) });
   }
-  const image = spec.relay?.image;
-  if (image !== undefined && takesRelay(spec)) {
-    const isOwn = entry.fields.values.relay?.image !== undefined;
+  const { image, patch } = (isRelayed(spec) ? spec.relay : undefined) ?? {};
+  const relayPlace = (field: "image" | "patch") => {
+    const isOwn = entry.fields.values.relay?.[field] !== undefined;
     const shared = isOwn ? undefined : defaults?.entries.get("relay");
+    return positionOf(shared === undefined ? at("relay") : spanOfValue(shared));
+  };
+  if (image !== undefined) {
     const message = `the relay runs the image ${quoted(image)} in your cluster`;
-    const span = shared === undefined ? at("relay") : spanOfValue(shared);
-    demands.push({ kind: "relay-image", message, source: positionOf(span) });
+    demands.push({ kind: "relay-image", message, source: relayPlace("image") });
+  }
+  if (patch !== undefined) {
+    const message = "the relay's pod has a patch, which may take away what keeps it harmless";
+    demands.push({ kind: "relay-patch", message, source: relayPlace("patch") });
   }
   if (spec.target.kind === "host") {
     const message = `${about} reaches ${quoted(spec.target.name)} from inside your cluster`;
@@ -60,8 +66,4 @@ function demandsOfOne(
     demands.push({ kind: "obeyed-variable", message, source: positionOf(at("env")) });
   }
   return demands;
-}
-
-function takesRelay({ via, protocol, target }: ForwardSpec): boolean {
-  return via === "relay" || protocol === "udp" || target.kind === "host";
 }

@@ -80,6 +80,7 @@ export interface TrustDemand {
     | "public-bind"
     | "privileged-port"
     | "relay-image"
+    | "relay-patch"
     | "host-target"
     | "kubeconfig-exec"
     | "obeyed-variable";

@@ -23,7 +23,7 @@ export interface Way {
 export function waysOf(entry: RawEntry, target: Target, report: Report): readonly Way[] {
   const { values, spans } = entry.fields;
   if (values.ports) return severalWays(entry, values.ports, target, report);
-  const remote = remoteOf(entry, target.kind, report);
+  const remote = remoteOf(entry, target, report);
   if (remote === undefined) return [];
   const localTree = entry.tree.entries.get(!isGiven(values.local) ? remote.field : "local")?.value;
   const localAt = spans.get("local") ?? remote.at;
@@ -48,6 +48,8 @@ function severalWays(
     return [];
   }
   const list = entry.tree.entries.get("ports")?.value;
+  const isNamed = items.some(({ port }) => typeof port === "string");
+  if (!isNamed || target.kind === "svc") reportContainer(entry, target, report);
   const via = target.kind === "svc" ? "service" : "pod";
   return items.map(({ port, local, protocol }, index) => {
     const item = list?.kind === "list" ? list.items[index] : undefined;
@@ -63,7 +65,7 @@ interface Remote {
 }
 
 /** Which port of the other side is meant; only a Service may leave it open, having perhaps a single one. */
-function remoteOf(entry: RawEntry, kind: Target["kind"], report: Report): Remote | undefined {
+function remoteOf(entry: RawEntry, target: Target, report: Report): Remote | undefined {
   const { values, spans } = entry.fields;
   const about = aboutOf(entry);
   const portAt = spans.get("port") ?? entry.nameAt;
@@ -78,14 +80,17 @@ function remoteOf(entry: RawEntry, kind: Target["kind"], report: Report): Remote
   const port = values.port ?? values.targetPort;
   const field = !isGiven(values.port) ? "targetPort" : "port";
   if (!isGiven(port)) {
-    if (kind === "svc") return { port: undefined, field, at: entry.nameAt };
+    if (target.kind === "svc") {
+      reportContainer(entry, target, report);
+      return { port: undefined, field, at: entry.nameAt };
+    }
     const message = `${about} needs a port: only a Service can go without`;
     report.error({ code: "NoPort", message, hint: "port: 8080", span: entry.nameAt });
     return undefined;
   }
   const at = field === "port" ? portAt : targetPortAt;
-  const via = kind === "svc" && field === "port" ? "service" : "pod";
-  if (kind === "host" && typeof port === "string") {
+  const via = target.kind === "svc" && field === "port" ? "service" : "pod";
+  if (target.kind === "host" && typeof port === "string") {
     const message = `${about}: the port of a host must be a number, got ${quoted(port)}`;
     report.error({ code: "BadPort", message, hint: "port: 5432", span: at });
     return undefined;
@@ -96,7 +101,22 @@ function remoteOf(entry: RawEntry, kind: Target["kind"], report: Report): Remote
     report.error({ code: "BadPort", message, hint, span: at });
     return undefined;
   }
+  if (via === "service" || typeof port === "number") reportContainer(entry, target, report);
   return { port: { via, port }, field, at };
+}
+
+/** A container is named where its name decides which port is meant: for a port of the pod that is named itself. */
+function reportContainer(entry: RawEntry, target: Target, report: Report): void {
+  if (target.kind === "host" || target.container === undefined) return;
+  const isService = target.kind === "svc";
+  const why = isService
+    ? "the Service says which port of the pod is meant"
+    : "a number is the same in all containers of a pod";
+  const message = `${aboutOf(entry)}: target.container has no meaning here, since ${why}`;
+  const hint = isService
+    ? "targetPort: NAME, of the container, or leave container out"
+    : "port: NAME, of the container, or leave container out";
+  report.error({ code: "BadTarget", message, hint, span: entry.fields.spans.get("target") ?? entry.nameAt });
 }
 
 /** The local port: the number of the other side unless the entry says otherwise, moved by the offset. */

@@ -10,11 +10,10 @@ import {
   readerFields,
   topSchema,
 } from "./fields.ts";
+import { DURATION, FLAG, map, RELAY, TEXTS, textsOf, WORDS, type Json } from "./jsonforms.ts";
 import { LINT_LEVELS, LINT_RULES } from "./lint-rules.ts";
 import { NAMED_TARGET_KINDS } from "./spec.ts";
 import { KIND_ALIASES } from "./target.ts";
-
-type Json = z.core.JSONSchema.BaseSchema;
 
 const PORT_NUMBER = { type: "integer", minimum: 1, maximum: 65535 } as const;
 const PORT_DIGITS = { type: "string", pattern: "^[0-9]{1,5}$" } as const;
@@ -45,30 +44,11 @@ const TARGET_MAP: Json = {
       description: "Labels of the pods, as text in kubectl's syntax or as a map.",
       anyOf: [{ type: "string" }, { type: "object", additionalProperties: { type: "string" } }],
     },
+    container: { type: "string", description: "The container whose port a name of a port means." },
   },
   anyOf: [{ required: ["kind", "name"] }, { required: ["selector"] }],
   additionalProperties: false,
 };
-
-const DURATION: Json = {
-  type: "string",
-  pattern: "^(?:[0-9]{1,9}(?:ms|s|m|h))+$",
-  examples: ["500ms", "10s", "1m30s"],
-};
-const TEXT: Json = { type: "string" };
-const WORDS: Json = { type: "object", additionalProperties: { type: ["string", "null"] } };
-const TEXTS: Json = { anyOf: [TEXT, { type: "array", items: TEXT }] };
-/** One text of a pattern, or a list of them. */
-function textsOf(pattern: string): Json {
-  const text = { type: "string", pattern } as const;
-  return { anyOf: [text, { type: "array", items: text }] };
-}
-
-const FLAG: Json = { type: "boolean" };
-
-function map(properties: Readonly<Record<string, Json>>): Json {
-  return { type: "object", properties: { ...properties }, additionalProperties: false };
-}
 
 const PROBE: Json = {
   anyOf: [
@@ -100,21 +80,6 @@ const RETRY = map({
     ...DURATION,
     description: "Well for so long, the next trouble is the first again. Default: 10s.",
   },
-});
-
-const RELAY = map({
-  image: { ...TEXT, description: "Image of the relay pod, best with its digest." },
-  imagePullSecrets: { ...TEXTS, description: "Secrets for pulling the image." },
-  namespace: { ...TEXT, description: "Where the relay runs. Default: the forward's namespace." },
-  serviceAccount: { ...TEXT, description: "Its service account; no token is mounted." },
-  resources: {
-    ...map({ requests: { type: "object" }, limits: { type: "object" } }),
-    description: "Its requests and limits.",
-  },
-  nodeSelector: { ...WORDS, description: "Labels of the nodes it may run on." },
-  tolerations: { type: "array", items: { type: "object" }, description: "Taints it tolerates, as in a pod." },
-  labels: { ...WORDS, description: "Labels for the pod besides those of kfwd." },
-  annotations: { ...WORDS, description: "Annotations for the pod." },
 });
 
 const PORT_ITEM: Json = {

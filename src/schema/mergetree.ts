@@ -20,18 +20,24 @@ const RIVALS: ReadonlyMap<string, readonly string[]> = new Map([
 
 /** The two as one. Maps at any depth merge. */
 export function mergeMaps(under: TreeMap, over: TreeMap, nulls: Nulls = "remove"): TreeMap {
+  return mergeWithin("", under, over, nulls);
+}
+
+/** `within`: the key that the maps stand under. */
+function mergeWithin(within: string, under: TreeMap, over: TreeMap, nulls: Nulls): TreeMap {
   const entries = new Map(under.entries);
   for (const [key, entry] of over.entries) {
     const below = entries.get(key);
+    const isWhole = below === undefined || (within === "relay" && key === "patch"); // its nulls are its own
     if (isNothing(entry.value) && nulls === "remove") entries.delete(key);
-    else entries.set(key, below ? mergeEntries(below, entry, nulls) : entry);
+    else entries.set(key, isWhole ? entry : mergeEntries(key, below, entry, nulls));
   }
   return { kind: "map", entries, span: under.span };
 }
 
-function mergeEntries(below: TreeEntry, above: TreeEntry, nulls: Nulls): TreeEntry {
+function mergeEntries(key: string, below: TreeEntry, above: TreeEntry, nulls: Nulls): TreeEntry {
   if (below.value.kind !== "map" || above.value.kind !== "map") return above;
-  return { key: above.key, value: mergeMaps(below.value, above.value, nulls) };
+  return { key: above.key, value: mergeWithin(key, below.value, above.value, nulls) };
 }
 
 /** One forward laid over another. Its nulls stay, for they take back what the defaults say. */

@@ -195,6 +195,10 @@ function below(problem: Problem, path: readonly (string | number)[]): Problem {
 }
 
 function mapping(value: unknown): ReadonlyMap<string, unknown> | undefined {
-  const isMap = typeof value === "object" && value !== null && !Array.isArray(value);
-  return isMap ? new Map(Object.entries(value)) : undefined;
+  return isPlainMap(value) ? new Map(Object.entries(value)) : undefined;
+}
+
+/** Whether a value of the file is a map. */
+export function isPlainMap(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

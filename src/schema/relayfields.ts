@@ -2,13 +2,22 @@
 import { isSubdomain, LABEL, LABEL_RULE, SUBDOMAIN_RULE } from "./kube-name.ts";
 import type { Fail } from "./problem.ts";
 import { shown } from "../printable.ts";
-import { anyText, Fielded, listOf, mapOf, textLike, type Reader } from "./readers.ts";
+import { anyText, duration, Fielded, listOf, mapOf, oneOf, textLike, type Reader } from "./readers.ts";
 import { labelMap } from "./labels.ts";
+import { readPatch } from "./relaypatch.ts";
 import { isLabelKey, isLabelValue } from "./selector.ts";
 import type { RelaySpec } from "./spec.ts";
 
 const IMAGE = /^[A-Za-z0-9][-A-Za-z0-9._/:@]{0,511}$/;
 const QUANTITY = /^[0-9]+(?:\.[0-9]+)?(?:m|k|Ki|M|Mi|G|Gi|T|Ti)?$/;
+
+/** A relay that is replaced more often than it starts helps nobody; a week is longer than most sessions. */
+const TTL_LEAST_MS = 60_000;
+const TTL_MOST_MS = 7 * 24 * 3_600_000;
+
+/** A tunnel that breaks is noticed within 15 s and made again; the pod must still be there then. */
+const IDLE_LEAST_MS = 30_000;
+const IDLE_MOST_MS = 24 * 3_600_000;
 
 const objectName = (what: string): Reader<string> => textLike(what, isSubdomain, SUBDOMAIN_RULE);
 
@@ -41,6 +50,11 @@ export function readRelay(value: unknown, fail: Fail): RelaySpec | undefined {
       anyText("an annotation"),
     ),
   );
+  const ttl = map.read("ttl", duration("ttl", TTL_LEAST_MS, TTL_MOST_MS));
+  const idle = map.read("idle", duration("idle", IDLE_LEAST_MS, IDLE_MOST_MS));
+  const share = map.read("share", oneOf("share", ["context", "entry"]));
+  map.read("create", readCreate);
+  const patch = map.read("patch", readPatch);
   if (!map.isGood()) return undefined;
   return {
     ...(image !== undefined && { image }),
@@ -52,7 +66,22 @@ export function readRelay(value: unknown, fail: Fail): RelaySpec | undefined {
     ...(tolerations && { tolerations }),
     ...(labels && { labels }),
     ...(annotations && { annotations }),
+    ...(ttl !== undefined && { ttlMs: ttl }),
+    ...(idle !== undefined && { idleMs: idle }),
+    ...(share === "entry" && { share }),
+    ...(patch && { patch }),
   };
+}
+
+/** A relay answers only the supervisor that made its pod, so one that others made would be of no use, or open to all. */
+function readCreate(value: unknown, fail: Fail): "auto" | undefined {
+  if (value === "auto") return value;
+  if (value !== "never") return oneOf("create", ["auto"])(value, fail);
+  const message =
+    "create: never is not possible: a relay pod answers only the kfwd that made it, by a key made for that one pod";
+  const hint = "`relay.namespace` names a namespace in which you may create pods";
+  fail({ code: "BadValue", message, hint });
+  return undefined;
 }
 
 function readResources(value: unknown, fail: Fail): RelaySpec["resources"] {

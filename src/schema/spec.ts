@@ -7,11 +7,11 @@
 export const NAMED_TARGET_KINDS = ["svc", "deploy", "sts", "ds", "rs", "job", "pod"] as const;
 export type NamedTargetKind = (typeof NAMED_TARGET_KINDS)[number];
 
-/** What the user wrote as `target`. */
+/** What the user wrote as `target`; with `container` a named port is that container's. */
 export type Target =
-  | { readonly kind: NamedTargetKind; readonly name: string }
+  | { readonly kind: NamedTargetKind; readonly name: string; readonly container?: string }
   /** Any pod with these labels, in kubectl's selector syntax: `app=web,tier in (a,b)`. */
-  | { readonly kind: "selector"; readonly selector: string }
+  | { readonly kind: "selector"; readonly selector: string; readonly container?: string }
   /** A name or address that the cluster reaches, through the relay. */
   | { readonly kind: "host"; readonly name: string };
 
@@ -74,7 +74,23 @@ export interface RelaySpec {
   readonly tolerations?: readonly Readonly<Record<string, string | number>>[];
   readonly labels?: Readonly<Record<string, string>>;
   readonly annotations?: Readonly<Record<string, string>>;
+  /** How long the pod lives; the next one takes over before. Absent: 24 h. */
+  readonly ttlMs?: number;
+  /** How long the pod goes on when nobody speaks to it. Absent: 90 s. */
+  readonly idleMs?: number;
+  /** `entry`: the pod is for the forwards of one entry alone. Absent: one for all of a context and namespace. */
+  readonly share?: "entry";
+  /** What the pod's manifest is to have besides, or no more (null). */
+  readonly patch?: RelayPatch;
 }
+
+/** A merge patch of a pod. */
+export interface RelayPatch {
+  readonly [key: string]: PatchValue;
+}
+
+/** Anything that JSON can say. */
+export type PatchValue = string | number | boolean | null | readonly PatchValue[] | RelayPatch;
 
 /** One forward of the file after defaults and merging. Of what is optional, absent means the default named beside it. */
 export interface ForwardSpec {

@@ -24,7 +24,7 @@ export const KIND_ALIASES = {
   pod: ["pods", "po"],
 } as const satisfies Record<NamedTargetKind, readonly string[]>;
 
-const MAP_KEYS = ["kind", "name", "selector"];
+const MAP_KEYS = ["kind", "name", "selector", "container"];
 const HINT = "target: svc/NAME";
 
 /** The value of `target`. */
@@ -86,7 +86,8 @@ function readTargetMap(map: ReadonlyMap<string, unknown>, fail: Fail): PlacedTar
       });
     }
     const selector = readSelector(map.get("selector"), failAt("selector"));
-    return good && selector !== undefined ? { target: { kind: "selector", selector } } : undefined;
+    const inside = containerOf(map, failAt("container"));
+    return good && selector !== undefined ? { target: { kind: "selector", selector, ...inside } } : undefined;
   }
   const name = map.get("name");
   if (!map.has("name"))
@@ -95,7 +96,23 @@ function readTargetMap(map: ReadonlyMap<string, unknown>, fail: Fail): PlacedTar
     failAt()({ code: "BadTarget", message: "target has a name but no kind", hint: HINT });
   else if (kind === "host") readHost(name, failAt("name"));
   else readName(name, failAt("name"));
-  return good && kind !== undefined && typeof name === "string" ? { target: { kind, name } } : undefined;
+  const inside = containerOf(map, failAt("container"));
+  if (kind === "host" && map.has("container"))
+    failAt("container")({ code: "BadTarget", message: "a host has no containers", atKey: true });
+  if (!good || kind === undefined || typeof name !== "string") return undefined;
+  return { target: kind === "host" ? { kind, name } : { kind, name, ...inside } };
+}
+
+/** Empty where there is none, or a wrong one, which was told. */
+function containerOf(map: ReadonlyMap<string, unknown>, fail: Fail): { readonly container?: string } {
+  const container = map.get("container");
+  if (!map.has("container")) return {};
+  if (typeof container === "string" && LABEL.test(container)) return { container };
+  fail({
+    code: "BadName",
+    message: `the container of a target must be ${LABEL_RULE}, got ${shown(container)}`,
+  });
+  return {};
 }
 
 function readKind(word: unknown, fail: Fail): NamedTargetKind | "host" | undefined {

@@ -5,7 +5,7 @@ import { placeText } from "../../schema/diagnostic.ts";
 import { visible } from "../../printable.ts";
 
 /** A value of YAML and JSON. */
-type Value = string | number | boolean | readonly Value[] | { readonly [key: string]: Value };
+type Value = string | number | boolean | null | readonly Value[] | { readonly [key: string]: Value };
 
 type Fields = Readonly<Record<string, Value | undefined>>;
 
@@ -92,7 +92,11 @@ function forwardFields({ spec, range }: EntryDetails): { readonly [key: string]:
 }
 
 function targetValue(target: Target): Value {
-  return target.kind === "selector" ? { selector: target.selector } : `${target.kind}/${target.name}`;
+  if (target.kind === "host" || target.container === undefined)
+    return target.kind === "selector" ? { selector: target.selector } : `${target.kind}/${target.name}`;
+  const { container } = target;
+  if (target.kind === "selector") return { selector: target.selector, container };
+  return { kind: target.kind, name: target.name, container };
 }
 
 function retryFields({ initialMs, maxMs, resetAfterMs }: RetrySpec): Value {
@@ -111,7 +115,13 @@ function probeFields({ type, path, status, intervalMs, timeoutMs, failures }: Pr
 }
 
 function relayFields({ relay }: ForwardSpec): Value | undefined {
-  return relay && defined(Object.fromEntries(Object.entries(relay)));
+  if (relay === undefined) return undefined;
+  const { ttlMs, idleMs, ...rest } = relay;
+  return defined({
+    ...rest,
+    ttl: ttlMs === undefined ? undefined : durationOf(ttlMs),
+    idle: idleMs === undefined ? undefined : durationOf(idleMs),
+  });
 }
 
 /** `1500ms`, `90s`: what is exact in the fewest letters. */
@@ -177,12 +187,12 @@ function originText(origins: Readonly<Record<string, SourcePosition>>, path: str
 }
 
 function isMap(value: Value): value is { readonly [key: string]: Value } {
-  return typeof value === "object" && !Array.isArray(value);
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function inline(value: Value): string {
   if (typeof value === "string") return scalar(value);
-  if (typeof value !== "object") return String(value);
+  if (typeof value !== "object" || value === null) return String(value);
   if (isMap(value)) {
     const pairs = Object.entries(value).map(([key, one]) => `${keyText(key)}: ${inline(one)}`);
     return pairs.length === 0 ? "{}" : `{ ${pairs.join(", ")} }`;

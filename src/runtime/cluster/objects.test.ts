@@ -21,8 +21,8 @@ describe("pods", () => {
       createdAt: "2026-11-01T00:00:00Z",
       restarts: 2,
       ports: [
-        { name: "http", port: 8080, protocol: "TCP" },
-        { name: "admin", port: 15000, protocol: "TCP" },
+        { name: "http", port: 8080, protocol: "TCP", container: "main" },
+        { name: "admin", port: 15000, protocol: "TCP", container: "proxy" },
       ],
       ips: ["10.0.0.7", "fd00::7"],
     });

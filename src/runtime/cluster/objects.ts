@@ -38,6 +38,7 @@ export interface ContainerPort {
   readonly name: string | undefined;
   readonly port: number;
   readonly protocol: string;
+  readonly container: string;
 }
 
 export interface Service {
@@ -114,6 +115,7 @@ const ContainerPortShape = z.object({
 });
 
 const Container = z.object({
+  name: maybe,
   restartPolicy: maybe,
   ports: z.nullish(z.array(ContainerPortShape)),
 });
@@ -203,6 +205,7 @@ function containerPorts(spec: z.infer<typeof PodShape>["spec"]): readonly Contai
       name: name || undefined,
       port: containerPort,
       protocol: protocol ?? "TCP",
+      container: container.name ?? "",
     })),
   );
 }

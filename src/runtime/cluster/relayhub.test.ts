@@ -29,6 +29,10 @@ class FakeLink implements Link {
     return this.openedMs === 0 ? 0 : this.clock.now() - this.openedMs;
   }
 
+  get ageMs(): number {
+    return this.servedMs;
+  }
+
   retry(): void {
     this.retries++;
   }
@@ -87,9 +91,14 @@ beforeEach(() => {
   clock = new FakeClock();
   links = [];
   pods = [];
-  hub = new RelayHub({
+  hub = newHub(24 * HOUR_MS);
+});
+
+function newHub(lifeMs: number): RelayHub {
+  return new RelayHub({
     clock,
     random: () => 0.999,
+    lifeMs,
     link: (events) => {
       const link = new FakeLink(`relay-${links.length + 1}`, events, clock);
       links.push(link);
@@ -97,7 +106,7 @@ beforeEach(() => {
     },
     onPods: (all) => (pods = all),
   });
-});
+}
 
 /** A forward's share, and what it was told, in order. */
 async function join() {
@@ -221,6 +230,20 @@ describe("after 23 hours", () => {
     await clock.advance(0);
     expect(links).toHaveLength(4);
   });
+});
+
+test("of a pod that lives ten minutes, the next one takes over after seven and a half", async () => {
+  hub = newHub(10 * 60_000);
+  await join();
+  link(1).comesUp();
+  link(1).load = 1;
+  await clock.advance(7.5 * 60_000 - 1);
+  expect(links).toHaveLength(1);
+  await clock.advance(1);
+  link(2).comesUp();
+  await clock.advance(2.5 * 60_000 - 1);
+  expect(link(1).disposed).toBe(true); // before Kubernetes does it
+  expect(link(2).disposed).toBe(false);
 });
 
 test("a tunnel that is lost and made again many times leaves one timer", async () => {

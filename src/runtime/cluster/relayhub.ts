@@ -6,11 +6,8 @@ import type { Clock, Flow, FlowHandler, Random, Relay, RelayEvents, RelayPod, Re
 import type { PodIdentity } from "./follow.ts";
 import type { RelayLink, RelayLinkEvents } from "./relaylink.ts";
 
-/** Kubernetes ends the pod after 24 h; by then the next one has stood for a while. */
-const RENEW_MS = 23 * 60 * 60 * 1000;
-
-/** How long what is under way on the old pod may go on. */
-const OVERLAP_MS = 45 * 60 * 1000;
+/** Before Kubernetes ends the pod the next one has stood for a while: so long, or a quarter of a short life. */
+const LEAD_MS = 60 * 60 * 1000;
 const OVERLAP_LOOK_MS = 10_000;
 
 /** A pod that served for so long did not end because it could not run. */
@@ -22,6 +19,8 @@ export type Link = Pick<RelayLink, keyof RelayLink>;
 export interface RelayHubDeps {
   readonly clock: Clock;
   readonly random: Random;
+  /** After which Kubernetes ends a pod. */
+  readonly lifeMs: number;
   link(events: RelayLinkEvents): Link;
   /** Which pods there are; called after each change. */
   onPods(pods: readonly PodIdentity[]): void;
@@ -45,9 +44,15 @@ export class RelayHub implements AsyncDisposable {
   /** When the next pod is due. */
   #renewal: Disposable | undefined;
   #stage: "live" | "disposed" = "live";
+  readonly #renewMs: number;
+  /** How long what is under way on the old pod may go on. */
+  readonly #overlapMs: number;
 
   constructor(deps: RelayHubDeps) {
     this.#deps = deps;
+    const leadMs = Math.min(LEAD_MS, deps.lifeMs / 4);
+    this.#renewMs = deps.lifeMs - leadMs;
+    this.#overlapMs = (leadMs * 3) / 4;
   }
 
   get unused(): boolean {
@@ -122,7 +127,7 @@ export class RelayHub implements AsyncDisposable {
       onState: (pod) => this.#show(pod),
       onOpen: () => {
         this.#trouble = undefined;
-        this.#renewAfter(RENEW_MS - link.servedMs);
+        this.#renewAfter(this.#renewMs - link.ageMs);
         for (const user of this.#users) user.onOpen();
       },
       onLost: (reason, how) => {
@@ -184,7 +189,7 @@ export class RelayHub implements AsyncDisposable {
       if (this.#next !== link) return;
       this.#next = undefined;
       this.#drop(link);
-      if (this.#current) this.#renewAfter(OVERLAP_MS / 3);
+      if (this.#current) this.#renewAfter(this.#overlapMs / 3);
     };
     const link: Link = this.#link({
       onState: (pod) => {
@@ -208,11 +213,11 @@ export class RelayHub implements AsyncDisposable {
     const old = this.#current;
     this.#current = link;
     this.#next = undefined;
-    this.#renewAfter(RENEW_MS - link.servedMs);
+    this.#renewAfter(this.#renewMs - link.ageMs);
     if (state) this.#show(state);
     if (old === undefined) return;
     this.#retiring.add(old);
-    this.#lookAtRetiring(old, this.#deps.clock.now() + OVERLAP_MS);
+    this.#lookAtRetiring(old, this.#deps.clock.now() + this.#overlapMs);
   }
 
   #lookAtRetiring(old: Link, untilMs: number): void {

@@ -61,13 +61,17 @@ export class RelayLink implements AsyncDisposable {
   #state: "coming" | "open" | "gone" = "coming";
   /** Once it was open: when was that first? */
   #openedMs: number | undefined;
+  #madeMs: number | undefined;
 
   constructor(deps: RelayLinkDeps, events: RelayLinkEvents) {
     this.#deps = deps;
     this.#events = events;
     this.#life = new RelayPodLife(deps, {
       onState: (pod) => events.onState(pod),
-      onCreated: (pod) => events.onCreated(pod),
+      onCreated: (pod) => {
+        this.#madeMs = deps.clock.now();
+        events.onCreated(pod);
+      },
       onRunning: (pod) => this.#onRunning(pod),
       onTrouble: (reason, how) => {
         if (how === "over") this.#close();
@@ -87,6 +91,11 @@ export class RelayLink implements AsyncDisposable {
   /** It did its work for so long before now. */
   get servedMs(): number {
     return this.#openedMs === undefined ? 0 : this.#deps.clock.now() - this.#openedMs;
+  }
+
+  /** Since its pod was made. */
+  get ageMs(): number {
+    return this.#madeMs === undefined ? 0 : this.#deps.clock.now() - this.#madeMs;
   }
 
   get load(): number {

@@ -1,5 +1,6 @@
 /** The relay's pod as it is sent to the API server: a pure function of what the file says and whose relay it is. */
-import type { Relays } from "../deps.ts";
+import type { RelayWish } from "../deps.ts";
+import { patched } from "./relaypatch.ts";
 
 /** Where the relay listens inside its pod. */
 export const RELAY_PORT = 7713;
@@ -8,7 +9,7 @@ export const RELAY_PORT = 7713;
 export const RELAY_IMAGE = "docker.io/library/node:24-alpine";
 
 /** What the file may say of the pod. */
-export type RelayWishes = Parameters<Relays["relay"]>[1];
+export type RelayWishes = RelayWish;
 
 /** Whose relay it is. All of it can be read by whoever may read pods. */
 export interface RelayOwner {
@@ -27,7 +28,7 @@ export const PROJECT_ID_LABEL = "kfwd/project-id";
 export const PROJECT_ANNOTATION = "kfwd/project";
 
 /** After which Kubernetes ends it, whatever has become of everybody else. */
-const LIFE_S = 24 * 60 * 60;
+export const RELAY_LIFE_MS = 24 * 60 * 60 * 1000;
 
 const REQUESTS = { cpu: "20m", memory: "64Mi" };
 const LIMITS = { cpu: "1", memory: "128Mi" };
@@ -48,13 +49,14 @@ export function relayManifest(
   wishes: RelayWishes,
   program: RelayText,
 ): object {
-  return {
+  const metadata = metadataOf(owner, wishes);
+  const manifest: Manifest = {
     apiVersion: "v1",
     kind: "Pod",
-    metadata: { namespace, ...metadataOf(owner, wishes) },
+    metadata: { namespace, ...metadata },
     spec: {
       restartPolicy: "Never",
-      activeDeadlineSeconds: LIFE_S,
+      activeDeadlineSeconds: Math.ceil((wishes.ttlMs ?? RELAY_LIFE_MS) / 1000),
       terminationGracePeriodSeconds: 1,
       automountServiceAccountToken: false,
       enableServiceLinks: false,
@@ -68,12 +70,25 @@ export function relayManifest(
       containers: [container(wishes, program)],
     },
   };
+  if (wishes.patch === undefined) return manifest;
+  const ours = { labels: ownLabels(owner), annotations: { [PROJECT_ANNOTATION]: owner.project } };
+  return patched(patched(manifest, wishes.patch), { metadata: ours }); // by these it is found again
 }
 
-function metadataOf(
-  { project, projectId, run, user }: RelayOwner,
-  { labels, annotations }: RelayWishes,
-): object {
+type Manifest = NonNullable<RelayWish["patch"]>;
+
+function ownLabels({ projectId, run, user }: RelayOwner): Readonly<Record<string, string>> {
+  return {
+    "app.kubernetes.io/name": "kfwd-relay",
+    "app.kubernetes.io/managed-by": "kfwd",
+    [USER_LABEL]: user,
+    [RUN_LABEL]: run,
+    [PROJECT_ID_LABEL]: projectId,
+  };
+}
+
+function metadataOf(owner: RelayOwner, { labels, annotations }: RelayWishes): Manifest {
+  const { project } = owner;
   const name = project
     .toLowerCase()
     .replaceAll(/[^a-z0-9]+/g, "-")
@@ -84,11 +99,7 @@ function metadataOf(
     labels: {
       "sidecar.istio.io/inject": "false",
       ...labels,
-      "app.kubernetes.io/name": "kfwd-relay",
-      "app.kubernetes.io/managed-by": "kfwd",
-      [USER_LABEL]: user,
-      [RUN_LABEL]: run,
-      [PROJECT_ID_LABEL]: projectId,
+      ...ownLabels(owner),
     },
     annotations: {
       "sidecar.istio.io/inject": "false",
@@ -100,7 +111,7 @@ function metadataOf(
 }
 
 /** Where it runs and as whom. */
-function placing({ serviceAccount, imagePullSecrets, nodeSelector, tolerations }: RelayWishes): object {
+function placing({ serviceAccount, imagePullSecrets, nodeSelector, tolerations }: RelayWishes): Manifest {
   const secrets = imagePullSecrets?.map((secret) => ({ name: secret }));
   return {
     ...(serviceAccount === undefined ? {} : { serviceAccountName: serviceAccount }),
@@ -110,8 +121,13 @@ function placing({ serviceAccount, imagePullSecrets, nodeSelector, tolerations }
   };
 }
 
-function container({ image, resources }: RelayWishes, { text, key }: RelayText): object {
-  const env = { KFWD_RELAY_KEY: key, KFWD_RELAY_PORT: String(RELAY_PORT), UV_THREADPOOL_SIZE: "16" };
+function container({ image, resources, idleMs }: RelayWishes, { text, key }: RelayText): Manifest {
+  const env = {
+    KFWD_RELAY_KEY: key,
+    KFWD_RELAY_PORT: String(RELAY_PORT),
+    UV_THREADPOOL_SIZE: "16",
+    ...(idleMs === undefined ? {} : { KFWD_RELAY_IDLE_MS: String(idleMs) }),
+  };
   return {
     name: "relay",
     image: image ?? RELAY_IMAGE,

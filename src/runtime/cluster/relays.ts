@@ -1,13 +1,13 @@
 /** The relays of a project: one for each API server and namespace, whoever of its forwards wants one. */
 import { randomBytes } from "node:crypto";
-import type { Clock, Cluster, Log, Place, Random, Relay, RelayEvents, Relays } from "../deps.ts";
+import type { Clock, Cluster, Log, Place, Random, Relay, RelayEvents, Relays, RelayWish } from "../deps.ts";
 import { reasonOf } from "./failures.ts";
 import type { KubeApi } from "./kubeapi.ts";
 import { removeRelay } from "./leftrelays.ts";
 import { RelayHub } from "./relayhub.ts";
 import { RelayKey } from "./relaykey.ts";
 import { RelayLink } from "./relaylink.ts";
-import { RELAY_PORT, relayManifest, type RelayOwner, type RelayWishes } from "./relaymanifest.ts";
+import { RELAY_LIFE_MS, RELAY_PORT, relayManifest, type RelayOwner } from "./relaymanifest.ts";
 import type { LockedRelay } from "../wire/lockrecord.ts";
 
 /** What a {@link KubeRelays} needs of the world. */
@@ -39,7 +39,7 @@ export class KubeRelays implements Relays {
     this.#deps = deps;
   }
 
-  relay(place: Place, spec: RelayWishes, events: RelayEvents): Relay {
+  relay(place: Place, spec: RelayWish, events: RelayEvents): Relay {
     const there = { ...place, namespace: spec.namespace ?? place.namespace };
     const key = JSON.stringify([there, { ...spec, namespace: undefined }]);
     const hub = this.#hubs.get(key) ?? this.#newHub(there, spec);
@@ -103,12 +103,13 @@ export class KubeRelays implements Relays {
     }
   }
 
-  #newHub(place: Place, spec: RelayWishes): RelayHub {
+  #newHub(place: Place, spec: RelayWish): RelayHub {
     const { clock, random, log, api, cluster, program, owner } = this.#deps;
     const { namespace } = place;
     const hub: RelayHub = new RelayHub({
       clock,
       random,
+      lifeMs: spec.ttlMs ?? RELAY_LIFE_MS,
       link: (events) => {
         const key = new RelayKey(); // a new one for each pod
         const text = { text: program, key: key.publicText };

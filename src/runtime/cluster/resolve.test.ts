@@ -197,6 +197,20 @@ describe("ports", () => {
     expect(outcome(target, world)).toBe(is);
   });
 
+  test("a named port is that of the container that is named", () => {
+    const ports = [{ name: "metrics", containerPort: 9090 }];
+    const world = { pods: { "web-0": { ports, sidecarPorts: [{ name: "metrics", containerPort: 15020 }] } } };
+    const portIn = (container: string): string => {
+      const target = { kind: "pod", name: "web-0", container } as const;
+      const found = resolve({ ...request("pod/web-0:metrics"), target }, snapshot(world), undefined);
+      return found.kind === "found" ? String(found.endpoint.port) : found.reason.message;
+    };
+    expect([portIn("main"), portIn("proxy")]).toEqual(["9090", "15020"]);
+    expect(portIn("other")).toBe(
+      'pod "web-0" has no port "metrics" in container "other"; ports: metrics 9090 of "main", metrics 15020 of "proxy"',
+    );
+  });
+
   test("hints name the near port, or say whose number it is", () => {
     const world = { services: { api: { ports: PORTS } } };
     expect(hint("svc/api:htp", world)).toBe('did you mean "http"?');

@@ -54,11 +54,12 @@ export function resolve(
   if (ready.length === 0) return none(noReadyPods([first, ...others], kubectl));
   for (const pod of ready) {
     // A name is looked up in each pod: during a rollout it may stand for another number in the next one.
-    const port = ports?.get(pod.uid) ?? portOf(pod, wanted.port, request.protocol ?? "tcp");
+    const port =
+      ports?.get(pod.uid) ?? portOf(pod, wanted.port, request.protocol ?? "tcp", containerOf(target));
     if (port === undefined) continue;
     return { kind: "found", endpoint: endpointOf(place, pod, port) };
   }
-  return none(podPortMissing(ready, wanted.port));
+  return none(podPortMissing(ready, wanted.port, containerOf(target)));
 }
 
 function endpointOf({ context, namespace }: Place, pod: Pod, port: number): Endpoint {
@@ -212,10 +213,22 @@ function select(snapshot: Snapshot, requirements: readonly Requirement[]): reado
   return [...snapshot.pods.values()].filter((pod) => matches(requirements, pod.labels));
 }
 
-function portOf(pod: Pod, wanted: number | string | undefined, protocol: "tcp" | "udp"): number | undefined {
+function containerOf(target: FollowRequest["target"]): string | undefined {
+  return target.kind === "host" ? undefined : target.container;
+}
+
+function portOf(
+  pod: Pod,
+  wanted: number | string | undefined,
+  protocol: "tcp" | "udp",
+  container: string | undefined,
+): number | undefined {
   if (typeof wanted === "number") return wanted;
   const declared = pod.ports.filter(
-    (p) => p.protocol === protocol.toUpperCase() && (wanted === undefined || p.name === wanted),
+    (p) =>
+      p.protocol === protocol.toUpperCase() &&
+      (wanted === undefined || p.name === wanted) &&
+      (container === undefined || p.container === container),
   );
   const [only, another] = declared;
   return wanted !== undefined || another === undefined ? only?.port : undefined;
@@ -227,16 +240,22 @@ function podNotReady(pod: Pod, kubectl: string): Reason {
   return missing("PodNotReady", `pod "${pod.name}" ${verb}${trouble}`, hintFor(pod, kubectl));
 }
 
-function podPortMissing([pod]: readonly Pod[], wanted: number | string | undefined): Reason {
+function podPortMissing(
+  [pod]: readonly Pod[],
+  wanted: number | string | undefined,
+  container: string | undefined,
+): Reason {
   const ports = (pod?.ports ?? []).map((p) => {
     const protocol = p.protocol === "TCP" ? "" : `/${p.protocol.toLowerCase()}`;
-    return `${p.name === undefined ? "" : `${p.name} `}${p.port}${protocol}`;
+    const whose = container === undefined ? "" : ` of "${p.container}"`;
+    return `${p.name === undefined ? "" : `${p.name} `}${p.port}${protocol}${whose}`;
   });
   const has = ports.length === 0 ? "it declares none" : `ports: ${ports.join(", ")}`;
   const what = wanted === undefined ? "does not declare exactly one port" : `has no port "${wanted}"`;
+  const inside = container === undefined ? "" : ` in container "${container}"`;
   return missing(
     "PortMissing",
-    `pod "${pod?.name ?? ""}" ${what}; ${has}`,
+    `pod "${pod?.name ?? ""}" ${what}${inside}; ${has}`,
     "say the port of the pod by its number",
   );
 }

@@ -1,6 +1,6 @@
 /** From what runs to what the file wants: the one list of changes for `up`, whether the first or the tenth time. */
 import type { ForwardSpec } from "../../schema/spec.ts";
-import { isRelayed } from "./relayed.ts";
+import { isRelayed } from "../../relayed.ts";
 import type { Stage } from "./status.ts";
 
 /** A forward the supervisor keeps. */

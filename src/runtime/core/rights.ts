@@ -2,6 +2,7 @@
  * What a cluster must let a forward do, and what for: the one list from which `kfwd rbac` makes Roles, `check --cluster`
  * and `doctor` their questions, and refusals their advice.
  */
+import { isRelayed } from "../../relayed.ts";
 import type { ForwardSpec } from "../../schema/spec.ts";
 
 /** The part of a forward that decides. */
@@ -32,24 +33,19 @@ export interface HelpfulVerb {
   readonly without: string;
 }
 
-/** Through a pod of ours. */
-export function needsRelay({ target, protocol, via }: Forwarding): boolean {
-  return target.kind === "host" || protocol === "udp" || via === "relay";
-}
-
 const WATCH: HelpfulVerb = { verb: "watch", without: "changes in the cluster are seen after 5 to 30 s" };
 
 /** In the order in which they are used; the last is for the connections. */
 export function needsOf(forward: Forwarding): readonly Need[] {
   const { target } = forward;
-  const isRelayed = needsRelay(forward);
+  const relayed = isRelayed(forward);
   const pods = look("", "pods", "find the pods behind a target and see which are ready");
   const own = OBJECTS[target.kind].map((need) => ({ ...need, where: "target" }) as const);
   return [
     ...own,
     ...(target.kind === "host" ? [] : [pods]),
-    ...(isRelayed ? [RELAY_PODS] : []),
-    { ...PORT_FORWARD, where: isRelayed ? "relay" : "target" },
+    ...(relayed ? [RELAY_PODS] : []),
+    { ...PORT_FORWARD, where: relayed ? "relay" : "target" },
   ];
 }
 

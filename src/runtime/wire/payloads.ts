@@ -70,8 +70,13 @@ const target = agree<Target>()(
     z.strictObject({
       kind: z.enum(["svc", "deploy", "sts", "ds", "rs", "job", "pod"]),
       name: z.string(),
+      container: z.exactOptional(z.string()),
     }),
-    z.strictObject({ kind: z.literal("selector"), selector: z.string() }),
+    z.strictObject({
+      kind: z.literal("selector"),
+      selector: z.string(),
+      container: z.exactOptional(z.string()),
+    }),
     z.strictObject({ kind: z.literal("host"), name: z.string() }),
   ]),
 );
@@ -112,6 +117,10 @@ const relay = agree<RelaySpec>()(
     tolerations: z.exactOptional(z.array(z.record(z.string(), z.union([z.string(), z.number()])))),
     labels: z.exactOptional(words),
     annotations: z.exactOptional(words),
+    ttlMs: z.exactOptional(count),
+    idleMs: z.exactOptional(count),
+    share: z.exactOptional(z.literal("entry")),
+    patch: z.exactOptional(z.record(z.string(), z.json())),
   }),
 );
 

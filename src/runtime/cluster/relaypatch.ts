@@ -1,0 +1,42 @@
+/** What the file's patch makes of the relay's manifest. Pure. */
+import type { RelayWish } from "../deps.ts";
+
+type Patch = NonNullable<RelayWish["patch"]>;
+type Json = Patch[string];
+
+/** Lists whose items have a name are merged by it, as the API server does; other lists are replaced. */
+const NAMED_LISTS: ReadonlySet<string> = new Set(["containers", "initContainers", "env", "volumes"]);
+
+/** A JSON merge patch: maps merge, null removes, all else replaces, but for lists of named items. */
+export function patched(manifest: Patch, patch: Patch): Patch {
+  const merged = new Map(Object.entries(manifest));
+  for (const [key, value] of Object.entries(patch)) {
+    if (value === null) merged.delete(key);
+    else merged.set(key, over(key, merged.get(key), value));
+  }
+  return Object.fromEntries(merged);
+}
+
+function over(key: string, below: Json | undefined, above: Json): Json {
+  if (isMap(above)) return patched(isMap(below) ? below : {}, above);
+  if (!NAMED_LISTS.has(key) || !isList(below) || !isList(above)) return above;
+  const changed = below.map((item) => {
+    const change = above.find((one) => nameOf(one) === nameOf(item));
+    return isMap(item) && isMap(change) ? patched(item, change) : item;
+  });
+  const known = new Set(below.map(nameOf));
+  return [...changed, ...above.filter((item) => !known.has(nameOf(item)))];
+}
+
+function nameOf(item: Json): string | undefined {
+  const name = isMap(item) ? item["name"] : undefined;
+  return typeof name === "string" ? name : undefined;
+}
+
+function isMap(value: Json | undefined): value is Patch {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isList(value: Json | undefined): value is readonly Json[] {
+  return Array.isArray(value);
+}
