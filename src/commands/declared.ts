@@ -12,8 +12,10 @@ export interface FileComparison {
   readonly configChanged: boolean;
   /** Forwards of the file that do not run. */
   readonly notStarted: readonly NotStarted[];
-  /** Forwards that run and that the file has not any more. */
+  /** Forwards that run, or were stopped, and that the file has not any more. */
   readonly undeclared: readonly string[];
+  /** All that the file declares, in its order. */
+  readonly order: readonly string[];
 }
 
 /** Reads the file that was applied, as far as it can be. */
@@ -23,7 +25,7 @@ export async function compareWithFile(
   { config, entries }: StatusReport,
 ): Promise<FileComparison> {
   const configChanged = world.runtime.configChanged(config);
-  const nothing = { configChanged, notStarted: [], undeclared: [] };
+  const nothing = { configChanged, notStarted: [], undeclared: [], order: [] };
   if (config.path === null) return nothing;
   const request = loadRequest(world, flags);
   const files = request.files.length > 0 ? request.files : [config.path];
@@ -31,11 +33,13 @@ export async function compareWithFile(
     const { config: read, parsed } = await world.runtime.load({ ...request, files });
     if (parsed.kind !== "valid" || read.path !== config.path) return nothing;
     const running = new Set(entries.map(({ name }) => name));
-    const known = new Set(parsed.details.entries.map(({ spec }) => spec.name));
+    const order = parsed.details.entries.map(({ spec }) => spec.name);
+    const known = new Set(order);
     return {
       configChanged,
       notStarted: parsed.project.forwards.filter(({ name }) => !running.has(name)).map(idle),
       undeclared: [...running].filter((name) => !known.has(name)),
+      order,
     };
   } catch {
     return nothing; // `kfwd check` tells what is wrong with it

@@ -1,10 +1,11 @@
 /** `kfwd down`: ends a project's forwards, or some of them, from any shell. */
 import { KfwdError } from "../errors.ts";
 import { visible } from "../printable.ts";
-import type { LockRecord, LockState, Owner, Project } from "../runtime/index.ts";
+import type { LockRecord, LockState, Owner, Project, StatusReport } from "../runtime/index.ts";
+import { compareWithFile } from "./declared.ts";
 import { parseDuration } from "./duration.ts";
 import { Output } from "./output.ts";
-import { chooseNames, chosenName, chosenProject } from "./plan.ts";
+import { chooseNames, chosenName, chosenProject, namesMeant } from "./plan.ts";
 import { countText, durationText, stoppedText } from "./render/forward.ts";
 import { showStop } from "./render/stopview.ts";
 import { INTERRUPTED, type Interrupt, type SharedFlags, type World } from "./world.ts";
@@ -61,18 +62,32 @@ async function stopSome(
 ): Promise<number> {
   const client = await around.world.runtime.connect(state.record, around.signal);
   try {
-    const { entries, owners } = await client.status();
-    const chosen = chooseNames(
-      names,
-      entries.map(({ name }) => name),
-    );
+    const report = await client.status();
+    const { chosen, idle } = await chooseRunning(around, report, names);
+    if (idle.length > 0) around.out.note(`not running: ${idle.join(", ")}`);
+    if (chosen.length === 0) return done(around, [], NOTHING_STOPPED);
     const stopping = client.stop({ names: chosen, drainMs: around.drainMs });
     const { stopped } = await watched(around, drainTitle(around, chosen.length), stopping);
-    sayTaken(around, stopped, owners);
+    sayTaken(around, stopped, report.owners);
     return done(around, stopped, stoppedText(stopped.length));
   } finally {
     await client[Symbol.asyncDispose]();
   }
+}
+
+/** `idle`: declared, but never started, so what is wanted of them is so. @throws KfwdError `UNKNOWN_FORWARD`. */
+async function chooseRunning(
+  { world, flags }: Surroundings,
+  report: StatusReport,
+  wanted: readonly string[],
+): Promise<{ readonly chosen: readonly string[]; readonly idle: readonly string[] }> {
+  const kept = report.entries.map(({ name }) => name);
+  const strange = wanted.filter((word) => namesMeant(word, kept).length === 0);
+  if (strange.length === 0) return { chosen: chooseNames(wanted, kept), idle: [] };
+  const { notStarted } = await compareWithFile(world, flags, report);
+  const idle = chooseNames(strange, [...kept, ...notStarted.map(({ name }) => name)]);
+  const others = wanted.filter((word) => !strange.includes(word));
+  return { chosen: others.length === 0 ? [] : chooseNames(others, kept), idle };
 }
 
 async function stopAll(around: Surroundings, project: Project, state: LockState): Promise<number> {
@@ -136,6 +151,8 @@ async function removeRelays({ world, out, signal }: Surroundings, { relays }: Lo
     }
   }
 }
+
+const NOTHING_STOPPED = "nothing to stop";
 
 const HAS_ENDED = "the supervisor has ended";
 

@@ -5,7 +5,7 @@ export const EXIT_STATUSES: readonly (readonly [statuses: string, meaning: strin
   ["0", "done; after `up` in the foreground: ended by a signal once it was running"],
   ["1", "a forward failed or was not ready in time, or the output could not be written"],
   ["2", "usage or configuration"],
-  ["3", "nothing runs, or its supervisor cannot be reached"],
+  ["3", "nothing runs, all is stopped, or its supervisor cannot be reached"],
   ["4", "cluster access: kubeconfig, context, credentials, network, rights"],
   ["5", "a local port, the lock or the runtime folder is not to be had"],
   ["70", "a bug in kfwd"],

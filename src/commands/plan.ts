@@ -9,6 +9,7 @@ import {
   type Texts,
 } from "../schema/diagnostic.ts";
 import type { LintRule } from "../schema/lint-rules.ts";
+import { globMatches } from "../glob.ts";
 import { LABEL, LABEL_RULE } from "../schema/kube-name.ts";
 import { suggestFrom } from "../suggest.ts";
 import {
@@ -48,7 +49,8 @@ export async function readPlan(
   const loaded = await readFiles(world, request, out, ["protected-context"]); // which is refused below
   if (loaded === undefined) return undefined;
   refuseUnknownProfiles(loaded.parsed, flags);
-  if (purpose === "start") refuseProtected(world, loaded, flags, names);
+  const known = loaded.parsed.project.forwards.map(({ name }) => name);
+  if (purpose === "start") refuseProtected(world, loaded, flags, chooseNames(names, known));
   refuseUntrusted(world, loaded, flags, purpose);
   const { config, read, parsed, ownName } = loaded;
   const explicitName = chosenName(world, flags);
@@ -75,11 +77,7 @@ function refuseProtected(
   flags: ClusterFlags,
   names: readonly string[],
 ): void {
-  const found = world.runtime.protectedContext(
-    loaded,
-    names.length > 0 ? names : null,
-    flags.allowContext ?? [],
-  );
+  const found = world.runtime.protectedContext(loaded, names, flags.allowContext ?? []);
   if (found === undefined) return;
   const { context, glob, forward } = found;
   throw new KfwdError("PROTECTED_CONTEXT", `context "${context}" matches protect "${glob}"`, {
@@ -202,17 +200,32 @@ export interface Chosen {
   readonly only: boolean;
 }
 
-/** The names a command is to touch, all of `known` when none was given; `kafka` stands for `kafka:registry`, too. @throws KfwdError `UNKNOWN_FORWARD`. */
+/** `*` stands for any characters of a name, `?` for one; no name has one of them. */
+const GLOB = /[*?]/;
+
+/** Those of `known` that a word of the command line means; `kafka` stands for `kafka:registry`, too. */
+export function namesMeant(word: string, known: readonly string[]): readonly string[] {
+  const isMeant = GLOB.test(word)
+    ? (name: string) => globMatches(word, name)
+    : (name: string) => name === word || name.startsWith(`${word}:`);
+  return known.filter(isMeant);
+}
+
+/**
+ * The names a command is to touch, in their order, all of `known` when none was given.
+ * @throws KfwdError `UNKNOWN_FORWARD`.
+ */
 export function chooseNames(wanted: readonly string[], known: readonly string[]): readonly string[] {
-  const found = wanted.map(
-    (name) => [name, known.filter((one) => one === name || one.startsWith(`${name}:`))] as const,
-  );
+  if (wanted.length === 0) return known;
+  const found = wanted.map((word) => [word, namesMeant(word, known)] as const);
   const [unknown] = found.find(([, names]) => names.length === 0) ?? [];
   if (unknown !== undefined) {
+    const what = GLOB.test(unknown) ? "that matches" : "named";
     const hint = suggestFrom(unknown, known, "known");
-    throw new KfwdError("UNKNOWN_FORWARD", `no forward named "${unknown}"`, { hint });
+    throw new KfwdError("UNKNOWN_FORWARD", `no forward ${what} "${unknown}"`, { hint });
   }
-  return wanted.length === 0 ? known : [...new Set(found.flatMap(([, names]) => names))];
+  const chosen = new Set(found.flatMap(([, names]) => names));
+  return known.filter((name) => chosen.has(name));
 }
 
 /** Where GitHub runs it, each finding is shown at its line in the pull request, too. */

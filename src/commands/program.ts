@@ -3,7 +3,7 @@ import { Command, CommanderError, Option } from "commander";
 import { KfwdError } from "../errors.ts";
 import { shellWord } from "../shellword.ts";
 import { addDemo } from "./democommand.ts";
-import { down, type DownFlags } from "./down.ts";
+import { addDown } from "./downcommand.ts";
 import { addFileCommands, type CommandKit } from "./filecommands.ts";
 import { addHelp, HELP_TOPICS } from "./helpcommand.ts";
 import { FLAG_GROUPS, groupCommands, ORDERED } from "./helpgroups.ts";
@@ -14,6 +14,7 @@ import { addPrune } from "./prunecommand.ts";
 import { addRbac } from "./rbaccommand.ts";
 import { addRun, requireCommand, splitRun } from "./runcommand.ts";
 import { addToolCommands } from "./toolcommands.ts";
+import { addSingleCommands } from "./singlecommands.ts";
 import { addUp } from "./upcommand.ts";
 import { usageError } from "./usage.ts";
 import { NOT_STARTED, type SharedFlags, type World } from "./world.ts";
@@ -74,16 +75,8 @@ function build(world: World, outcome: { exit: number }, words: readonly string[]
   addUp(kit);
   addRun(kit);
   addStatus(kit);
-
-  const downCommand = shared(command("down [name...]", "stop the forwards, or some of them"));
-  downCommand
-    .option("-t, --timeout <duration>", "how long connections may go on (default: 5s)")
-    .option("--force", "kill a supervisor that neither answers nor obeys")
-    .addHelpText("after", "\nExamples:\n  kfwd down\n  kfwd down -p shop           from any folder");
-  downCommand.action(async (names: string[]) => {
-    outcome.exit = await down(world, names, downCommand.opts<DownFlags>());
-  });
-
+  addDown(kit);
+  addSingleCommands(kit);
   addLookCommands(kit);
   addPrune(kit);
   addRbac(kit);

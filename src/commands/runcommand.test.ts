@@ -1,5 +1,4 @@
 import { describe, expect, test } from "vitest";
-import { KfwdError } from "../errors.ts";
 import { requireCommand, splitRun } from "./runcommand.ts";
 
 describe("a command line of run", () => {
@@ -28,7 +27,7 @@ describe("a command line of run", () => {
   ])('"%s" is refused, with what may be meant', (line, hint) => {
     const args = line.split(" ");
     expect(() => requireCommand(args, splitRun(args))).toThrow(
-      expect.objectContaining({ code: "USAGE", hint }) as unknown as KfwdError,
+      expect.objectContaining({ code: "USAGE", hint }),
     );
   });
 

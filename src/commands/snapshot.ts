@@ -4,7 +4,7 @@ import type { ForwardStatus, Note, StatusReport } from "../runtime/index.ts";
 import { compareWithFile, type FileComparison } from "./declared.ts";
 import type { Output } from "./output.ts";
 import { chooseNames } from "./plan.ts";
-import { statusTable } from "./render/statustable.ts";
+import { inOrder, statusTable } from "./render/statustable.ts";
 import type { FileFlags, World } from "./world.ts";
 
 /** Flags of `kfwd status`. */
@@ -34,7 +34,10 @@ export async function takeSnapshot(
   const running = report.entries.map(({ name }) => name);
   const idle = file.notStarted.map(({ name }) => name);
   const names = chooseNames(wanted, [...running, ...idle]);
-  const entries = report.entries.filter(({ name }) => names.includes(name));
+  const entries = inOrder(
+    report.entries.filter(({ name }) => names.includes(name)),
+    file.order,
+  );
   return {
     report,
     entries,
@@ -60,7 +63,8 @@ export function tableOf(
     wide: flags.output === "wide",
     owners: report.owners ?? [],
   };
-  return statusTable(chooseStates(entries, flags), look, flags.status ? [] : file.notStarted);
+  const shown = flags.status ? { ...file, notStarted: [] } : file;
+  return statusTable(chooseStates(entries, flags), look, shown);
 }
 
 /** What is to be said besides the table. */

@@ -141,7 +141,8 @@ export class Start {
   }
 }
 
-function hasSpoken({ state }: ForwardStatus): boolean {
+/** Whether it has come to something; the other states last for milliseconds. */
+export function hasSpoken({ state }: ForwardStatus): boolean {
   return state === "ready" || state === "waiting" || state === "failed" || state === "stopped";
 }
 

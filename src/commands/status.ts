@@ -12,7 +12,10 @@ import { chosenName, chosenProject } from "./plan.ts";
 import { chooseStates, notesOf, tableOf, takeSnapshot, type Snapshot, type StatusFlags } from "./snapshot.ts";
 import type { World } from "./world.ts";
 
-/** 0 all required forwards are ready, 1 one is not or one that was named has not been started, 3 nothing runs; 130 or 143 when a signal ends `--watch`. */
+/**
+ * 0 all required forwards are ready but those that somebody has stopped, 1 one is not, or one that was named is stopped or
+ * has not been started, 3 nothing runs, or all is stopped; 130 or 143 when a signal ends `--watch`.
+ */
 export async function status(world: World, wanted: readonly string[], given: StatusFlags): Promise<number> {
   const flags = given.output === "json" ? { ...given, json: true } : given;
   const out = new Output(world, flags);
@@ -29,11 +32,18 @@ export async function status(world: World, wanted: readonly string[], given: Sta
     }
     const snapshot = await takeSnapshot(world, flags, await client.status(), wanted);
     show(world, out, flags, snapshot);
-    const isIdle = wanted.length > 0 && snapshot.file.notStarted.length > 0;
-    return readinessOf(snapshot.entries).exit === 0 && !isIdle ? 0 : 1;
+    return exitOf(snapshot, wanted);
   } finally {
     await client[Symbol.asyncDispose]();
   }
+}
+
+function exitOf({ entries, file }: Snapshot, wanted: readonly string[]): number {
+  const { exit, total } = readinessOf(entries);
+  if (wanted.length > 0)
+    return exit === 0 && total === entries.length && file.notStarted.length === 0 ? 0 : 1;
+  if (total === 0 && entries.length > 0) return 3;
+  return exit === 0 ? 0 : 1;
 }
 
 function show(world: World, out: Output, flags: StatusFlags, { report, entries, file }: Snapshot): void {

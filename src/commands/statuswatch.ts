@@ -1,11 +1,13 @@
 /** `kfwd status --watch`: redrawn on a terminal, a line a change elsewhere, until the supervisor ends. */
 import { KfwdError } from "../errors.ts";
+import { visible } from "../printable.ts";
 import type { ControlClient, ForwardStatus, Project, SupervisorEvent } from "../runtime/index.ts";
 import type { Output } from "./output.ts";
 import { canDraw } from "./render/drawing.ts";
 import { frameOver } from "./render/frame.ts";
 import { plainLine } from "./render/progressline.ts";
-import { notesOf, tableOf, takeSnapshot, type StatusFlags } from "./snapshot.ts";
+import { namesMeant } from "./plan.ts";
+import { notesOf, tableOf, takeSnapshot, type Snapshot, type StatusFlags } from "./snapshot.ts";
 import { INTERRUPTED, type Interrupt, type World } from "./world.ts";
 
 /** What has no event of its own, connections and bytes, is as old as this at most. */
@@ -35,8 +37,9 @@ export async function watchStatus(watched: Watched, wanted: readonly string[]): 
   const end = (): void => over.abort();
   client.closed.addEventListener("abort", end, { once: true });
   try {
-    await takeSnapshot(world, flags, await client.status(), wanted); // a name that is not there is told at once
+    const first = await takeSnapshot(world, flags, await client.status(), wanted); // throws for a name that is not there
     const drawn = canDraw(world.stdout) && world.env["TERM"] !== "dumb" && !flags.json && !flags.names;
+    if (!drawn) tellFile(out, flags, first);
     const watch = drawn ? redraw : tellLines;
     await watch(watched, wanted, over);
   } finally {
@@ -84,22 +87,32 @@ async function redraw(
   }
 }
 
+/** What has no line of its own, since it does not run or is about to leave. */
+function tellFile(out: Output, flags: StatusFlags, { file, ...snapshot }: Snapshot): void {
+  const { configChanged, undeclared } = file;
+  const notStarted = file.notStarted.map(({ name }) => name);
+  if (flags.json) out.json({ schema: "kfwd.watch/1", type: "file", configChanged, notStarted, undeclared });
+  if (notStarted.length > 0) out.note(visible(`not started: ${notStarted.join(", ")}`));
+  for (const note of notesOf({ ...snapshot, file })) out.note(note);
+}
+
 async function tellLines(
   { world, out, flags, client }: Watched,
   wanted: readonly string[],
   over: AbortController,
 ): Promise<void> {
   const last = new Map<string, string>();
+  const isNamed = (name: string): boolean =>
+    wanted.length === 0 || wanted.some((word) => namesMeant(word, [name]).length > 0);
   const isWanted = ({ name, state }: ForwardStatus): boolean =>
-    (wanted.length === 0 || wanted.includes(name)) &&
-    (flags.status === undefined || flags.status.includes(state));
+    isNamed(name) && (flags.status === undefined || flags.status.includes(state));
   const tell = (event: SupervisorEvent): void => {
     if (event.type === "ended") {
       if (flags.json) out.json({ schema: "kfwd.watch/1", ...event });
       over.abort();
     } else if (event.type === "removed") {
       last.delete(event.name);
-      if (wanted.length > 0 && !wanted.includes(event.name)) return;
+      if (!isNamed(event.name)) return;
       if (flags.json) out.json({ schema: "kfwd.watch/1", ...event });
     } else if (event.type === "forward" && isWanted(event.status) && isNews(last, event.status)) {
       say(world, out, flags, event.status);

@@ -142,3 +142,19 @@ test("an unknown name on the command line; a name stands for all its ports", () 
   );
   expect(chooseNames(["kafka", "kafka:registry"], known)).toEqual(["kafka:kafka", "kafka:registry"]);
 });
+
+test("names come in the order of the file, whatever was named first; a glob stands for what it matches", () => {
+  const known = ["api", "db", "db-replica", "dns", "kafka:registry"];
+  expect(chooseNames([], known)).toBe(known);
+  expect(chooseNames(["dns", "api"], known)).toEqual(["api", "dns"]);
+  expect(chooseNames(["db*", "db"], known)).toEqual(["db", "db-replica"]);
+  expect(chooseNames(["d??", "*:registry"], known)).toEqual(["dns", "kafka:registry"]);
+  expect(chooseNames(["*"], known)).toEqual(known);
+  expect(() => chooseNames(["api", "web*"], known)).toThrow(
+    expect.objectContaining({
+      code: "UNKNOWN_FORWARD",
+      message: 'no forward that matches "web*"',
+      hint: "known: api, db, db-replica, dns, kafka:registry",
+    }) as Error,
+  );
+});

@@ -56,7 +56,19 @@ export interface NotStarted {
   readonly target: string;
 }
 
+/** What the file says now beside what runs. */
+export interface Declared {
+  readonly notStarted: readonly NotStarted[];
+  /** Forwards that the file has not any more. */
+  readonly undeclared: readonly string[];
+  /** All that the file declares, in its order. */
+  readonly order: readonly string[];
+}
+
+const NOT_COMPARED: Declared = { notStarted: [], undeclared: [], order: [] };
+
 interface Row {
+  readonly name: string;
   readonly cells: readonly string[];
   readonly paintStatus: (text: string) => string;
 }
@@ -64,31 +76,32 @@ interface Row {
 export function statusTable(
   forwards: readonly ForwardStatus[],
   look: TableLook,
-  notStarted: readonly NotStarted[] = [],
+  { notStarted, undeclared, order }: Declared = NOT_COMPARED,
 ): string {
   const hasRelay = forwards.some(({ relay }) => relay !== null);
   const { owners = [] } = look;
   const ownersHead = owners.length > 0 ? OWNERS_HEAD : [];
   const wideHead = [...WIDE_HEAD, ...(hasRelay ? RELAY_HEAD : []), ...ownersHead, ...LAST_HEAD];
   const head = look.wide ? [...HEAD, ...wideHead] : HEAD;
-  const rows: readonly Row[] = [
-    ...forwards.map((forward) => ({
-      cells: [
-        ...cells(forward, look.nowMs),
-        ...(look.wide ? wideCells(forward, look.nowMs, hasRelay, owners) : []),
-      ],
-      paintStatus: (text: string) => paintState(forward, text, look.paint),
-    })),
-    ...notStarted.map(({ name, local, target }) => ({
-      cells: [name, local, visible(target), "not started", "-", "-"],
-      paintStatus: look.paint.dim,
-    })),
-  ];
+  const running = forwards.map((forward): Row => {
+    const state = undeclared.includes(forward.name) ? ", not in the file" : "";
+    const short = cells(forward, look.nowMs, `${stateText(forward)}${state}`);
+    return {
+      name: forward.name,
+      cells: [...short, ...(look.wide ? wideCells(forward, look.nowMs, hasRelay, owners) : [])],
+      paintStatus: (text) => paintState(forward, text, look.paint),
+    };
+  });
+  const idle = notStarted.map(({ name, local, target }): Row => {
+    const texts = [name, local, visible(target), "not started", "-", "-"];
+    return { name, cells: texts, paintStatus: look.paint.dim };
+  });
+  const rows = inOrder([...running, ...idle], order);
   const widths = head.map((title, column) =>
     Math.max(title.length, ...rows.map((row) => row.cells[column]?.length ?? 0)),
   );
   if (look.width !== undefined && !look.wide) fit(widths, look.width);
-  const line = ({ cells: texts, paintStatus }: Row): string =>
+  const line = ({ cells: texts, paintStatus }: Omit<Row, "name">): string =>
     texts
       .map((cell, column) => {
         const text = pad(cell, widths[column] ?? 0);
@@ -100,14 +113,24 @@ export function statusTable(
   return [...lines, ...forwards.flatMap((forward) => notes(forward, look.paint))].join("\n");
 }
 
-function cells(forward: ForwardStatus, nowMs: number): readonly string[] {
+/** In the order of the file; what is not in it comes last, as it was. */
+export function inOrder<T extends { readonly name: string }>(
+  items: readonly T[],
+  order: readonly string[],
+): readonly T[] {
+  const ranks = new Map(order.map((name, index) => [name, index]));
+  const rank = ({ name }: T): number => ranks.get(name) ?? order.length;
+  return items.toSorted((a, b) => rank(a) - rank(b));
+}
+
+function cells(forward: ForwardStatus, nowMs: number, words: string): readonly string[] {
   const { state, since, traffic, datagrams } = forward;
   const up = state === "ready" ? durationText(nowMs - Date.parse(since)) : "-";
   const held = traffic.held > 0 ? `${traffic.held} held` : "";
   const joined = datagrams?.flows ?? traffic.connections;
   const live = joined > 0 || held === "" ? String(joined) : "";
   const connections = [live, held].filter((text) => text !== "").join(", ");
-  return [forward.name, localText(forward), targetText(forward), stateText(forward), up, connections];
+  return [forward.name, localText(forward), targetText(forward), words, up, connections];
 }
 
 function wideCells(
