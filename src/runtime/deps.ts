@@ -155,6 +155,11 @@ export interface Relays extends AsyncDisposable {
    * forwards of the project share it unless `spec` says for which entry it is. `events` are called after `relay` returned.
    */
   relay(place: Place, spec: RelayWish, events: RelayEvents): Relay;
+  /**
+   * From now on, and for a while after it is disposed, pods that nobody uses any more are kept for who may want them
+   * again: what replaces a forward asks for its relay only when its target is known.
+   */
+  hold(): Disposable;
   /** The machine slept, so nothing that stood before is believed any more. */
   wake(): void;
 }

@@ -320,3 +320,19 @@ test("a forward that wants a relay of its own says which entry it is for, and it
   const wishes = world.relays.relays.map((one) => one.spec);
   expect(wishes).toEqual([{ ttlMs: 60_000, entry: "dns" }, { ttlMs: 60_000, entry: "dns" }, {}]);
 });
+
+describe("when a forward is replaced", () => {
+  test("the relay that it lets go of is held for what takes its place", async () => {
+    await ready();
+    await apply(spec("stats", 5354));
+    expect(world.relays.holds).toEqual({ asked: 1, now: 0 });
+  });
+
+  test("no relay is held for what goes straight, or is gone", async () => {
+    await ready();
+    await apply(spec("stats", 5353, { protocol: "tcp" }));
+    await apply(spec("stats", 5354, { protocol: "tcp" }));
+    await apply();
+    expect(world.relays.holds.asked).toBe(0);
+  });
+});

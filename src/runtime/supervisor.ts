@@ -1,6 +1,7 @@
 /** Keeps a project's forwards: makes them what the file says, tells how they are, ends them. */
 import type { ForwardSpec } from "../schema/spec.ts";
 import { KfwdError } from "../errors.ts";
+import { isRelayed } from "../relayed.ts";
 import { plan, type Change } from "./core/plan.ts";
 import type { StatusReport, SupervisorEvent } from "./core/status.ts";
 import { Claims } from "./claims.ts";
@@ -158,6 +159,7 @@ export class Supervisor implements ServedControl {
     // Nothing can fail from here on but single forwards, and they tell so in their status.
     this.#project = request.project;
     const leaving = changes.filter(({ action }) => action !== "keep" && action !== "update");
+    using _relays = changes.some(needsRelayAgain) ? this.#deps.relays.hold() : undefined;
     await this.#fleet.end(namesOf(leaving), 0);
     this.#deps.autoPorts.reserve(request.forwards);
     await this.#login([...pinned.values()]);
@@ -279,6 +281,11 @@ export class Supervisor implements ServedControl {
     this.#turn = mine.catch(() => {}); // the caller gets the error; the next in turn goes on
     return mine;
   }
+}
+
+/** Whether a relay may be let go of and asked for again. */
+function needsRelayAgain(change: Change): boolean {
+  return change.action === "replace" && isRelayed(change.spec);
 }
 
 /** Which way a forward goes to its cluster, as text to compare. */

@@ -243,6 +243,15 @@ export class FakeRelays implements Relays {
     return relay;
   }
 
+  /** How many holds were asked for, and are not over yet. */
+  readonly holds = { asked: 0, now: 0 };
+
+  hold(): Disposable {
+    this.holds.asked++;
+    this.holds.now++;
+    return { [Symbol.dispose]: () => void this.holds.now-- };
+  }
+
   wake(): void {
     this.woken++;
   }

@@ -68,6 +68,10 @@ class FakeLink implements Link {
     this.events.onGone(reasonOf("RelayGone"));
   }
 
+  isRemoved(): void {
+    this.events.onRemoved();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.disposed = true;
     this.open = false;
@@ -117,7 +121,7 @@ async function join() {
       onLost: ({ code }) => told.push(code),
       onPod: ({ name }) => told.push(`pod ${name}`),
     },
-    () => {},
+    () => hub[Symbol.asyncDispose](),
   );
   await settle();
   return { relay, told };
@@ -135,7 +139,19 @@ test("a pod that is gone after it had served is replaced at once", async () => {
   expect(links).toHaveLength(2);
   link(2).comesUp();
   expect(told).toEqual(["pod relay-1", "open", "RelayGone", "pod relay-2", "open"]);
+  expect(pods.map(({ name }) => name)).toEqual(["relay-1", "relay-2"]); // for whoever comes after a crash
+  link(1).isRemoved();
   expect(pods).toEqual([{ name: "relay-2", uid: "uid-relay-2" }]);
+});
+
+test("the last to leave has what ended before deleted once more", async () => {
+  const { relay } = await join();
+  link(1).comesUp();
+  link(1).goes();
+  await clock.advance(1_000);
+  await relay[Symbol.asyncDispose]();
+  expect([link(1).disposed, link(2).disposed]).toEqual([true, true]);
+  expect(pods).toEqual([]);
 });
 
 test("pods that end as soon as they run are made ever more slowly", async () => {

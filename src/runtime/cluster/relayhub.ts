@@ -26,7 +26,7 @@ export interface RelayHubDeps {
   onPods(pods: readonly PodIdentity[]): void;
 }
 
-/** Makes the pod with the first user and deletes it with the last. */
+/** Makes the pod with the first user. Disposing deletes it. */
 export class RelayHub implements AsyncDisposable {
   readonly #deps: RelayHubDeps;
   readonly #users = new Set<RelayEvents>();
@@ -34,6 +34,8 @@ export class RelayHub implements AsyncDisposable {
   readonly #closing = new Set<Promise<void>>();
   /** Pods that are being replaced while they still work. */
   readonly #retiring = new Set<Link>();
+  /** Pods that have ended and are still in the list. */
+  readonly #ended = new Set<Link>();
   #current: Link | undefined;
   #next: Link | undefined;
   #shown: RelayPod | undefined;
@@ -59,8 +61,8 @@ export class RelayHub implements AsyncDisposable {
     return this.#users.size === 0;
   }
 
-  /** `onLeft` is called when it was the last, before the pod is deleted. */
-  join(events: RelayEvents, onLeft: () => void): Relay {
+  /** `onLeft` is called when it was the last, and may end the hub. */
+  join(events: RelayEvents, onLeft: () => Promise<void>): Relay {
     this.#users.add(events);
     const flows = new Set<Flow>();
     queueMicrotask(() => this.#welcome(events));
@@ -78,9 +80,7 @@ export class RelayHub implements AsyncDisposable {
       [Symbol.asyncDispose]: async () => {
         if (!this.#users.delete(events)) return;
         for (const flow of flows) flow[Symbol.dispose]();
-        if (!this.unused) return;
-        onLeft();
-        await this[Symbol.asyncDispose]();
+        if (this.unused) await onLeft();
       },
     };
   }
@@ -95,7 +95,8 @@ export class RelayHub implements AsyncDisposable {
     this.#stage = "disposed";
     for (const timer of this.#timers) timer[Symbol.dispose]();
     this.#renewal?.[Symbol.dispose]();
-    for (const link of [this.#current, this.#next, ...this.#retiring]) if (link) this.#drop(link);
+    for (const link of [this.#current, this.#next, ...this.#retiring, ...this.#ended])
+      if (link) this.#drop(link);
     this.#current = undefined;
     this.#next = undefined;
     await Promise.all(this.#closing);
@@ -139,8 +140,8 @@ export class RelayHub implements AsyncDisposable {
     this.#current = link;
   }
 
-  /** Whether it is used or not, its pod is known until it is gone. */
-  #link(events: Omit<RelayLinkEvents, "onCreated">): Link {
+  /** Whether it is used or not, its pod is known until nothing is left of it. */
+  #link(events: Omit<RelayLinkEvents, "onCreated" | "onRemoved">): Link {
     const link: Link = this.#deps.link({
       ...events,
       onCreated: (pod) => {
@@ -148,9 +149,13 @@ export class RelayHub implements AsyncDisposable {
         this.#tellPods();
       },
       onGone: (reason) => {
+        this.#ended.add(link);
+        events.onGone(reason);
+      },
+      onRemoved: () => {
+        this.#ended.delete(link);
         this.#pods.delete(link);
         this.#tellPods();
-        events.onGone(reason);
       },
     });
     return link;
@@ -230,6 +235,7 @@ export class RelayHub implements AsyncDisposable {
   }
 
   #drop(link: Link): void {
+    this.#ended.delete(link);
     const closed = link[Symbol.asyncDispose]().then(() => {
       this.#pods.delete(link);
       this.#closing.delete(closed);

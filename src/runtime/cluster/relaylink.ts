@@ -41,8 +41,10 @@ export interface RelayLinkEvents {
   onOpen(): void;
   /** They do not; it goes on trying, unless `over`. */
   onLost(reason: Reason, how: "tries on" | "over"): void;
-  /** The pod is no more; the last call. */
+  /** The pod does not run any more. */
   onGone(reason: Reason): void;
+  /** Nothing is left of a pod that had gone; the last call. */
+  onRemoved(): void;
 }
 
 /** Disposing deletes the pod, and calls nobody any more. */
@@ -81,6 +83,7 @@ export class RelayLink implements AsyncDisposable {
         this.#close();
         events.onGone(reason);
       },
+      onRemoved: () => events.onRemoved(),
     });
   }
 

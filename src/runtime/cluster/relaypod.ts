@@ -16,6 +16,9 @@ const UNSEEN_MS = 10_000;
 /** How long the end of a supervisor waits for the API server to take a deletion. */
 const REMOVE_MS = 3_000;
 
+/** A pod that has ended and could not be deleted, as after a sleep of the machine, is tried again so often. */
+const REMOVE_AGAIN_MS = 15_000;
+
 /** What is normal on the way up. */
 const ON_ITS_WAY = /^(?:Pending(?: \((?:ContainerCreating|PodInitializing)\))?|not ready|Unknown)$/;
 
@@ -35,8 +38,10 @@ export interface RelayPodEvents {
   onRunning(pod: PodIdentity): void;
   /** It does not run for now, or could not be made (`over`): then nothing more comes. */
   onTrouble(reason: Reason, how: "waits" | "over"): void;
-  /** It is no more; the last call. */
+  /** It does not run any more. */
   onGone(reason: Reason): void;
+  /** It is not even in the list of pods any more; the last call. */
+  onRemoved(): void;
 }
 
 /** Creates the pod at once. Disposing deletes it, and calls nobody any more. */
@@ -48,7 +53,7 @@ export class RelayPodLife implements AsyncDisposable {
   #identity: PodIdentity | undefined;
   #watching: Disposable | undefined;
   #timer: Disposable | undefined;
-  #stage: "creating" | "starting" | "running" | "waiting" | "gone" | "disposed" = "creating";
+  #stage: "creating" | "starting" | "running" | "waiting" | "gone" | "removed" | "disposed" = "creating";
   #seen: "no" | "yes" = "no";
   /** The trouble that was last looked into. */
   #trouble = "";
@@ -64,7 +69,7 @@ export class RelayPodLife implements AsyncDisposable {
     this.#leave("disposed");
     if (before === "disposed") return;
     await this.#created; // or there would be a pod that nobody knows of
-    if (before !== "gone" && this.#identity !== undefined) await this.#remove(this.#identity);
+    if (before !== "removed" && this.#identity !== undefined) await this.#remove(this.#identity);
   }
 
   async #create(): Promise<void> {
@@ -160,11 +165,22 @@ export class RelayPodLife implements AsyncDisposable {
     this.#tell("gone", reason);
     const identity = this.#identity;
     this.#leave("gone");
-    if (identity) void this.#remove(identity); // one that has ended stays in the list until somebody removes it
     this.#events.onGone(reason);
+    if (identity) void this.#clearAway(identity); // one that has ended stays in the list until somebody removes it
   }
 
-  async #remove(identity: PodIdentity): Promise<void> {
+  async #clearAway(identity: PodIdentity): Promise<void> {
+    const isRemoved = await this.#remove(identity);
+    if (this.#stage !== "gone") return;
+    if (isRemoved) {
+      this.#stage = "removed";
+      this.#events.onRemoved();
+    } else {
+      this.#timer = this.#deps.clock.timer(REMOVE_AGAIN_MS, () => void this.#clearAway(identity));
+    }
+  }
+
+  async #remove(identity: PodIdentity): Promise<boolean> {
     const { clock, log, api, namespace } = this.#deps;
     const late = new AbortController();
     const timer = clock.timer(REMOVE_MS, () =>
@@ -173,9 +189,11 @@ export class RelayPodLife implements AsyncDisposable {
     try {
       await api.remove(identity, late.signal);
       log.info("relay.removed", { namespace, pod: identity.name });
+      return true;
     } catch (error) {
       // It ends by itself when nobody speaks to it.
       log.warn("relay.notRemoved", { namespace, pod: identity.name, reason: reasonOf(error).message });
+      return false;
     } finally {
       timer[Symbol.dispose]();
     }
@@ -187,7 +205,7 @@ export class RelayPodLife implements AsyncDisposable {
   }
 
   #isLive(): boolean {
-    return this.#stage !== "gone" && this.#stage !== "disposed";
+    return this.#stage !== "gone" && this.#stage !== "removed" && this.#stage !== "disposed";
   }
 
   #leave(stage: "gone" | "disposed"): void {

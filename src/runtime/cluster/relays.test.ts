@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { relayProgram } from "../../../scripts/relayprogram.mjs";
 import { makeCertificates, type Certificates } from "../../sandbox/certificates.ts";
 import { echoApp, udpEchoApp } from "../../sandbox/apps.ts";
@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { realClock } from "../clock.ts";
 import type { Reason } from "../core/status.ts";
-import type { Flow, Log, Place, Relay, RelayPod, StreamEnd } from "../deps.ts";
+import type { Clock, Flow, Log, Place, Relay, RelayPod, StreamEnd } from "../deps.ts";
 import { KubeApi } from "./kubeapi.ts";
 import { KubeCluster } from "./cluster.ts";
 import type { LockedRelay } from "../wire/lockrecord.ts";
@@ -26,6 +26,16 @@ let cluster: KubeCluster;
 let relays: KubeRelays;
 let records: readonly LockedRelay[];
 let place: Place;
+/** Timers that the test fires itself. */
+let held: { readonly isMine: (ms: number) => boolean; readonly fires: (() => void)[] } | undefined;
+const clock: Clock = {
+  ...realClock,
+  timer: (ms, fire) => {
+    if (held?.isMine(ms) !== true) return realClock.timer(ms, fire);
+    held.fires.push(fire);
+    return { [Symbol.dispose]() {} };
+  },
+};
 
 beforeEach(async () => {
   certificates ??= await makeCertificates();
@@ -43,7 +53,8 @@ afterEach(async () => {
 async function use(user: string): Promise<void> {
   const kubeconfig = join(folder, user);
   await sandbox.writeKubeconfig(kubeconfig, user);
-  const world = { clock: realClock, random: () => 0.5, log };
+  held = undefined;
+  const world = { clock, random: () => 0.5, log };
   api = new KubeApi({ ...world, env: {}, home: folder, version: "0" });
   cluster = new KubeCluster(api, realClock, Math.random);
   records = [];
@@ -180,6 +191,56 @@ test("forwards share it; whoever comes later is told at once", async () => {
   expect(onlyPod().metadata.deletionTimestamp).toBeUndefined();
   await second.relay[Symbol.asyncDispose]();
   await sandbox.until(() => relayPods().length === 0);
+});
+
+test("a pod that is let go of while what uses it is replaced is kept, and deleted when nobody comes back", async () => {
+  const before = share();
+  await before.open();
+  const { uid } = onlyPod().metadata;
+  const hold = relays.hold();
+  await before.relay[Symbol.asyncDispose]();
+  held = { isMine: () => true, fires: [] };
+  hold[Symbol.dispose]();
+  const [lingers] = held.fires;
+  held = undefined;
+  const after = share();
+  await after.open();
+  expect(relayPods().map(({ metadata }) => metadata.uid)).toEqual([uid]);
+  lingers?.();
+  expect(onlyPod().metadata.deletionTimestamp).toBeUndefined();
+
+  const again = relays.hold();
+  await after.relay[Symbol.asyncDispose]();
+  expect(onlyPod().metadata.deletionTimestamp).toBeUndefined();
+  held = { isMine: () => true, fires: [] };
+  again[Symbol.dispose]();
+  const { fires } = held;
+  held = undefined;
+  for (const fire of fires) fire();
+  await sandbox.until(() => relayPods().length === 0);
+  await vi.waitFor(() => expect(records).toEqual([]), 10_000);
+});
+
+test("a pod that has ended is deleted, as soon as the cluster lets it", async () => {
+  await leave();
+  const rights = (...verbs: readonly string[]) => [
+    { verbs: ["get", "list", "watch", ...verbs], resources: ["*"] },
+    { verbs: ["create"], resources: ["pods/portforward"] },
+  ];
+  sandbox.setUser("keeper", rights("create"));
+  await use("keeper");
+  held = { isMine: (ms) => ms === 15_000, fires: [] }; // how long it waits before it tries again
+  const { fires } = held;
+  const ends = { containers: [{ name: "relay", command: ["node", "-e", ""] }] };
+  const { until, told } = share({ patch: { spec: ends } });
+  const { uid } = await until(() => told.pods.find(({ state }) => state === "gone"));
+  await vi.waitFor(() => expect(fires.length).toBeGreaterThan(0), 10_000);
+  expect(relayPods().some(({ metadata }) => metadata.uid === uid)).toBe(true);
+  expect(records.some((one) => one.uid === uid)).toBe(true);
+  sandbox.setUser("keeper", rights("create", "delete"));
+  for (const fire of fires) fire();
+  await sandbox.until(() => relayPods().every(({ metadata }) => metadata.uid !== uid));
+  await vi.waitFor(() => expect(records.some((one) => one.uid === uid)).toBe(false), 10_000);
 });
 
 test("a connection through it has both of its ends", async () => {

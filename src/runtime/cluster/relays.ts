@@ -22,6 +22,9 @@ export interface KubeRelaysDeps {
   readonly owner: Omit<RelayOwner, "run">;
 }
 
+/** How long a pod that nobody uses waits for what is being replaced. */
+const LINGER_MS = 10_000;
+
 /** How long leftovers of a dead supervisor are asked to go. */
 const SWEEP_MS = 10_000;
 
@@ -34,6 +37,8 @@ export class KubeRelays implements Relays {
   #leftovers: readonly LockedRelay[] = [];
   #write: (records: readonly LockedRelay[]) => void = () => {};
   readonly #closing = new Set<PromiseLike<void>>();
+  readonly #holds = new Set<object>();
+  readonly #lingering = new Set<Disposable>();
 
   constructor(deps: KubeRelaysDeps) {
     this.#deps = deps;
@@ -44,9 +49,7 @@ export class KubeRelays implements Relays {
     const key = JSON.stringify([there, { ...spec, namespace: undefined }]);
     const hub = this.#hubs.get(key) ?? this.#newHub(there, spec);
     this.#hubs.set(key, hub);
-    const relay = hub.join(events, () => {
-      this.#hubs.delete(key);
-    });
+    const relay = hub.join(events, () => this.#onLeft(key, hub));
     return {
       ...relay,
       [Symbol.asyncDispose]: async () => {
@@ -54,6 +57,21 @@ export class KubeRelays implements Relays {
         this.#closing.add(closed);
         await closed;
         this.#closing.delete(closed);
+      },
+    };
+  }
+
+  hold(): Disposable {
+    const hold = {};
+    this.#holds.add(hold);
+    return {
+      [Symbol.dispose]: () => {
+        const lingering = this.#deps.clock.timer(LINGER_MS, () => {
+          this.#lingering.delete(lingering);
+          this.#holds.delete(hold);
+          for (const [key, hub] of this.#hubs) if (hub.unused) void this.#onLeft(key, hub);
+        });
+        this.#lingering.add(lingering);
       },
     };
   }
@@ -83,9 +101,16 @@ export class KubeRelays implements Relays {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    for (const timer of this.#lingering) timer[Symbol.dispose]();
     const hubs = [...this.#hubs.values()];
     this.#hubs.clear();
     await Promise.all([...hubs.map((hub) => hub[Symbol.asyncDispose]()), ...this.#closing]);
+  }
+
+  async #onLeft(key: string, hub: RelayHub): Promise<void> {
+    if (this.#holds.size > 0) return;
+    this.#hubs.delete(key);
+    await hub[Symbol.asyncDispose]();
   }
 
   async #remove(leftover: LockedRelay): Promise<void> {
