@@ -159,12 +159,16 @@ export class Supervisor implements ServedControl {
     // Nothing can fail from here on but single forwards, and they tell so in their status.
     this.#project = request.project;
     const leaving = changes.filter(({ action }) => action !== "keep" && action !== "update");
-    using _relays = changes.some(needsRelayAgain) ? this.#deps.relays.hold() : undefined;
-    await this.#fleet.end(namesOf(leaving), 0);
-    this.#deps.autoPorts.reserve(request.forwards);
-    await this.#login([...pinned.values()]);
-    this.#refuseIfEnding();
-    for (const change of changes) this.#make(change, pinned);
+    const held = changes.some(needsRelayAgain) ? this.#deps.relays.hold() : undefined;
+    try {
+      await this.#fleet.end(namesOf(leaving), 0);
+      this.#deps.autoPorts.reserve(request.forwards);
+      await this.#login([...pinned.values()]);
+      this.#refuseIfEnding();
+      for (const change of changes) this.#make(change, pinned);
+    } finally {
+      held?.[Symbol.dispose]();
+    }
     this.#fleet.applied(chosen);
     this.#own(chosen, client);
     const matches = request.names === null || this.#fleet.matches(request.forwards);
