@@ -17,6 +17,7 @@ const ENTRIES = {
   importers: "src/importers/index.ts",
   prompts: "src/commands/prompts.ts",
   browser: "src/commands/browser.ts",
+  completionscripts: "src/commands/completionscripts.ts",
   survey: "src/survey.ts",
   "openid-client": "openid-client",
 };
@@ -34,6 +35,7 @@ const siblings = {
     next(/importers\/index\.ts$/, "importers");
     next(/commands\/prompts\.ts$/, "prompts");
     next(/commands\/browser\.ts$/, "browser");
+    next(/commands\/completionscripts\.ts$/, "completionscripts");
     next(/\/survey\.ts$/, "survey");
   },
 };

@@ -64,6 +64,7 @@ const world: World = {
     return process.stdin; // Node makes it when it is first asked for
   },
   loadBrowser: () => import("./commands/browser.ts"),
+  loadCompletionScripts: () => import("./commands/completionscripts.ts"),
   loadPrompts: () => import("./commands/prompts.ts"),
   loadImporters: () => import("./importers/index.ts"),
   runDemo: async (write, signal) => {

@@ -1,5 +1,5 @@
 /** Which commands stand together in the help, in the order in which people meet them. */
-import { Help, type Command } from "commander";
+import { Help, type Command, type Option } from "commander";
 
 /** Commands by heading; one that is not here stands at the end. */
 const GROUPS: readonly (readonly [heading: string, commands: readonly string[]])[] = [
@@ -36,6 +36,11 @@ export const ORDERED: Partial<Help> = {
     return new Map(found.sort(([a], [b]) => headingRank(a) - headingRank(b)));
   },
 };
+
+/** Of flags in a row: a command's own come first. */
+export function flagRank({ helpGroupHeading = FLAG_GROUPS.own }: Option): number {
+  return FLAG_ORDER.indexOf(helpGroupHeading);
+}
 
 function groupOf(name: string): string {
   return GROUPS.find(([, commands]) => commands.includes(name))?.[0] ?? OTHERS;

@@ -2,6 +2,7 @@
 import { Command, CommanderError, Option } from "commander";
 import { KfwdError } from "../errors.ts";
 import { shellWord } from "../shellword.ts";
+import { addCompletion } from "./completioncommand.ts";
 import { addDemo } from "./democommand.ts";
 import { addDown } from "./downcommand.ts";
 import { addFileCommands, type CommandKit } from "./filecommands.ts";
@@ -84,6 +85,7 @@ function build(world: World, outcome: { exit: number }, words: readonly string[]
   addToolCommands(kit);
 
   addDemo(kit);
+  addCompletion(kit, program);
   addHelp(kit, program);
   groupCommands(program);
   return program;

@@ -2,6 +2,7 @@
 import type * as Importers from "../importers/index.ts";
 import type { Clock, Runtime } from "../runtime/index.ts";
 import type * as Browser from "./browser.ts";
+import type * as CompletionScripts from "./completionscripts.ts";
 import type * as Prompts from "./prompts.ts";
 
 /** Signals that ask a command to end. */
@@ -46,6 +47,8 @@ export interface World {
   readonly loadPrompts: () => Promise<typeof Prompts>;
   /** Loads what opens a browser only now. */
   readonly loadBrowser: () => Promise<typeof Browser>;
+  /** Loads the scripts that shells complete by only now. */
+  readonly loadCompletionScripts: () => Promise<typeof CompletionScripts>;
   /** Runs the demo; loads the sandbox only now. Resolves with the exit status. */
   readonly runDemo: (write: (line: string) => void, signal: AbortSignal) => Promise<number>;
 }

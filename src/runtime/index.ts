@@ -23,9 +23,12 @@ import {
   type ProtectedContext,
   type TrustQuestion,
 } from "./guard.ts";
+import { contextsIn, type NamedContext } from "./kubecontexts.ts";
+import { kubeconfigPaths } from "./kubefacts.ts";
 import { loadProject, type LoadedConfig, type LoadRequest } from "./projectload.ts";
 import {
   findProject,
+  knownProjects,
   lookAt,
   projectOfFile,
   stdinPath,
@@ -55,6 +58,7 @@ export type { LogReader } from "./daemon/readlog.ts";
 export type { DeadLock, Leftovers } from "./leftovers.ts";
 export type { LeftRelay, RelayPlace } from "./supervised.ts";
 export type { LockRecord } from "./wire/lockrecord.ts";
+export type { NamedContext } from "./kubecontexts.ts";
 export { inEnvironment } from "./projects.ts";
 export type { GoodConfig, TrustQuestion } from "./guard.ts";
 export type { LoadedConfig, LoadRequest } from "./projectload.ts";
@@ -181,6 +185,17 @@ export class Runtime {
   /** @throws as {@link findProject}. */
   find(choice: ProjectChoice): Project | undefined {
     return findProject(this.#surroundings(), choice);
+  }
+
+  /** What the lock of each of the user's projects says; who wrote one may have died since. @throws KfwdError `RUNTIME_FOLDER`. */
+  locks(): readonly { readonly id: string; readonly record: LockRecord }[] {
+    return knownProjects(this.#surroundings()).map(({ files, record }) => ({ id: files.id, record }));
+  }
+
+  /** The contexts of the kubeconfig that is named, else of the user's own, as far as they can be read. */
+  contexts(kubeconfig: string | undefined): readonly NamedContext[] {
+    const { cwd, facts } = this.#world;
+    return contextsIn(kubeconfigPaths(kubeconfig && resolve(cwd, kubeconfig), facts.env, facts.home));
   }
 
   look(project: Project, signal: AbortSignal): Promise<LockState> {

@@ -81,6 +81,8 @@ export interface StartOptions {
   readonly stdin?: string;
   /** Messages can be sent to it. */
   readonly channel?: "ipc";
+  /** Its standard input stays open, for what is typed later. */
+  readonly keys?: "open";
 }
 
 /**
@@ -143,15 +145,20 @@ export class Project implements AsyncDisposable {
   exec(
     command: string,
     args: readonly string[],
-    { cwd = this.folder, env = {}, stdin, channel }: StartOptions = {},
+    { cwd = this.folder, env = {}, stdin, channel, keys }: StartOptions = {},
   ): Running {
     const child = spawn(command, args, {
       cwd,
       env: { ...this.env, ...env },
-      stdio: [stdin === undefined ? "ignore" : "pipe", "pipe", "pipe", ...(channel ? [channel] : [])],
+      stdio: [
+        stdin === undefined && keys === undefined ? "ignore" : "pipe",
+        "pipe",
+        "pipe",
+        ...(channel ? [channel] : []),
+      ],
     });
     child.stdin?.on("error", () => {}); // it may have read enough
-    child.stdin?.end(stdin);
+    if (keys === undefined) child.stdin?.end(stdin);
     const running = new Running(child);
     this.#running.add(running);
     void running.ended.then(() => this.#running.delete(running));

@@ -1,4 +1,4 @@
-/** How long a command takes that only asks: `kfwd status` of ten forwards, and `kfwd --version`. */
+/** How long a command takes that only asks: `kfwd status` of ten forwards, a TAB among their names, `--help`, `--version`. */
 import type { Bench } from "../harness/bench.ts";
 import { execute } from "../harness/execute.ts";
 import type { Figure } from "../harness/figures.ts";
@@ -25,6 +25,8 @@ export async function status(bench: Bench): Promise<Figure[]> {
   const turns = await byTurns(bench.rounds * TURNS_A_ROUND, {
     node: () => time(["-e", "0"]),
     status: () => time(bench.kfwd(["status", "--file", file])),
+    complete: () => time(bench.kfwd(["complete", "--", "down", "--file", file, ""])),
+    help: () => time(bench.kfwd(["--help"])),
     version: () => time(bench.kfwd(["--version"])),
   });
   const common = { unit: "ms", peer: "node -e 0", theirs: turns.node } as const;
@@ -35,6 +37,13 @@ export async function status(bench: Bench): Promise<Figure[]> {
       ours: turns.status,
       goal: { of: "ratio", is: "<=", limit: 2 },
     },
+    {
+      ...common,
+      name: "a TAB in a shell",
+      ours: turns.complete,
+      goal: { of: "ratio", is: "<=", limit: 2 },
+    },
+    { ...common, name: "--help", ours: turns.help, goal: { of: "ratio", is: "<=", limit: 2 } },
     { ...common, name: "--version", ours: turns.version },
   ];
 }
