@@ -1,10 +1,11 @@
-// Writes dist/: a thin CLI, the supervisor, the sandbox, and the OIDC client that only some kubeconfigs need.
+// Writes dist/: a thin CLI, the supervisor, the sandbox, the OIDC client that only some kubeconfigs need, and the library.
 // Everything third-party is bundled, so that an installed kfwd has no dependencies and starts fast.
 import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { relayProgram } from "./relayprogram.mjs";
+import { libraryTypes } from "./types.mjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
@@ -19,6 +20,7 @@ const ENTRIES = {
   browser: "src/commands/browser.ts",
   completionscripts: "src/commands/completionscripts.ts",
   survey: "src/survey.ts",
+  kfwd: "src/library.ts",
   "openid-client": "openid-client",
 };
 
@@ -111,7 +113,16 @@ for (const [name, entry] of Object.entries(ENTRIES)) {
   });
   for (const input of Object.keys(result.metafile.inputs)) inputs.add(input);
 }
+writeLibrary();
 writeFileSync(join(root, "dist", "THIRD-PARTY-LICENSES.txt"), licences(inputs));
+
+/** One program for `import` and `require`, so that a process has one of each class however it came by them. */
+function writeLibrary() {
+  const esm = 'import kfwd from "./kfwd.cjs";\n\nexport const { KfwdError, up } = kfwd;\n';
+  writeFileSync(join(root, "dist", "kfwd.mjs"), esm);
+  const types = libraryTypes();
+  for (const name of ["kfwd.d.mts", "kfwd.d.cts"]) writeFileSync(join(root, "dist", name), types);
+}
 
 /** The licence of every package whose code went into a bundle. */
 function licences(paths) {

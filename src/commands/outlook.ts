@@ -28,9 +28,7 @@ export function outlookOf(
   const statuses = new Map(all.map((status) => [status.name, { ...status, required: true }]));
   const names = chooseNames(wanted, known);
   const there = names.flatMap((name) => statuses.get(name) ?? []);
-  const { ready, verdict: ofOthers } = readinessOf(there);
-  const isStopped = there.some(({ state }) => state === "stopped");
-  const verdict = ofOthers === "ready" && isStopped ? "stuck" : ofOthers; // nobody but a person starts it
+  const { ready, verdict } = readinessOf(there);
   const late = names
     .map((name) => ({ name, status: statuses.get(name) }))
     .filter(({ status }) => status?.state !== "ready");

@@ -69,6 +69,8 @@ interface Hold extends AsyncDisposable {
   readonly control: SupervisorControl;
   /** Resolves when the supervisor has ended or cannot be heard any more. */
   readonly ended: Promise<SessionEnd>;
+  /** Whether the session by itself keeps this process alive; at first it does, and one that is `here` always. */
+  hold(process: "keepsAlive" | "idle"): void;
 }
 
 /** A hold on a supervisor that keeps what was wished for. */
@@ -172,6 +174,7 @@ function holdHere(supervised: Supervised): Hold {
   return {
     kind: "here",
     control: supervised.control,
+    hold: () => {},
     ended: supervised.ended.then((why) =>
       why === "stopped"
         ? { kind: "stopped" }
@@ -197,6 +200,7 @@ async function join(
   return {
     kind,
     control: client,
+    hold: (process) => client.hold(process),
     ended: gone.catch(() => new Promise<never>(() => {})), // we have let go of it ourselves
     [Symbol.asyncDispose]: () => {
       released.abort();

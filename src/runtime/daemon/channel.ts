@@ -63,6 +63,12 @@ export class ControlChannel implements Disposable {
     return { [Symbol.dispose]: () => void this.#listeners.delete(id) };
   }
 
+  /** Whether this connection by itself keeps the process alive; at first it does. */
+  hold(process: "keepsAlive" | "idle"): void {
+    if (process === "idle") this.#socket.unref();
+    else this.#socket.ref();
+  }
+
   [Symbol.dispose](): void {
     this.#socket.destroy();
     this.#end();

@@ -136,6 +136,11 @@ export class ControlClient implements SupervisorControl, AsyncDisposable {
     };
   }
 
+  /** @see ControlChannel.hold */
+  hold(process: "keepsAlive" | "idle"): void {
+    this.#channel.hold(process);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#signal.removeEventListener("abort", this.#onAbort);
     this.#channel[Symbol.dispose]();
