@@ -11,7 +11,7 @@ import {
 } from "../runtime/index.ts";
 import { declaredNames } from "./declared.ts";
 import { parseDuration } from "./duration.ts";
-import { isDown, lateText, outlookOf, reasonsText, type Outlook } from "./outlook.ts";
+import { forwardsOf, isDown, lateText, outlookOf, reasonsText, type Outlook } from "./outlook.ts";
 import { Patience } from "./patience.ts";
 import { chooseNames, chosenName, chosenProject } from "./plan.ts";
 import { nothingRuns, running } from "./status.ts";
@@ -120,7 +120,7 @@ class Wait {
       const look = (all: readonly ForwardStatus[]): Outlook => outlookOf(all, this.#wanted, declared);
       const board = await this.#watch(found.client, (all) => look(all).verdict !== "pending");
       if (board === undefined || board.ended !== undefined) throw await this.#lost(found);
-      const outlook = look(board.all);
+      const outlook = look(forwardsOf(board));
       if (outlook.verdict === "ready") return outlook;
       throw outlook.verdict === "stuck" ? failed(outlook) : late(outlook, limit.withinMs);
     } finally {
@@ -142,8 +142,8 @@ class Wait {
       if (board === undefined || board.ended !== undefined) {
         const end = await this.#endOf(found);
         if (end.kind === "lost" && end.error.code !== "NOT_RUNNING") throw end.error;
-      } else if (this.#wanted.length === 0 || !isMet(board.all)) {
-        throw stillUp(board.all, this.#wanted, withinMs);
+      } else if (this.#wanted.length === 0 || !isMet(forwardsOf(board))) {
+        throw stillUp(forwardsOf(board), this.#wanted, withinMs);
       }
     } finally {
       await found.client[Symbol.asyncDispose]();
@@ -212,7 +212,7 @@ class Wait {
     const board = new Board();
     const met = (): boolean => {
       try {
-        return isMet(board.all);
+        return isMet(forwardsOf(board));
       } catch {
         return true;
       }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import type { ForwardStatus } from "../runtime/index.ts";
-import { isDown, lateText, outlookOf, reasonsText } from "./outlook.ts";
+import { Board, type ForwardStatus } from "../runtime/index.ts";
+import { forwardsOf, isDown, lateText, outlookOf, reasonsText } from "./outlook.ts";
 
 type Stage = ForwardStatus["state"];
 
@@ -61,6 +61,21 @@ describe("what can be said of forwards that are waited for", () => {
     ],
   ])("%s", (_, all, wanted, verdict, ready, total) => {
     expect(outlookOf(all, wanted, ["late"])).toMatchObject({ verdict, ready, total });
+  });
+
+  test("one that is stopped to be replaced is waited for, one that somebody has stopped is not", () => {
+    const board = new Board();
+    const take = (state: Stage): void => board.take({ type: "forward", status: forward("a", state) });
+    const verdicts = (): unknown[] =>
+      [[], ["a"]].map((wanted) => outlookOf(forwardsOf(board), wanted, []).verdict);
+    take("stopped");
+    expect(verdicts()).toEqual(["pending", "pending"]);
+    expect(isDown(forwardsOf(board), ["a"], [])).toBe(false);
+    board.take({ type: "halted", name: "a" });
+    expect(verdicts()).toEqual(["stuck", "stuck"]);
+    expect(isDown(forwardsOf(board), ["a"], [])).toBe(true);
+    take("ready");
+    expect(verdicts()).toEqual(["ready", "ready"]);
   });
 
   test("says who is late, and why", () => {

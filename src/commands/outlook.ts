@@ -1,5 +1,5 @@
 /** What can be said of forwards that are waited for. Pure. */
-import { readinessOf, type ForwardStatus, type Readiness } from "../runtime/index.ts";
+import { readinessOf, type Board, type ForwardStatus, type Readiness } from "../runtime/index.ts";
 import { chooseNames } from "./plan.ts";
 
 /** Forwards that are waited for, as they are now. */
@@ -9,6 +9,13 @@ export interface Outlook {
   readonly total: number;
   /** What is not ready, and in a word why. */
   readonly late: readonly { readonly name: string; readonly status: ForwardStatus | undefined }[];
+}
+
+/** The forwards of a supervisor. One that is stopped and that nobody has halted is about to be replaced or to leave. */
+export function forwardsOf(board: Board): readonly ForwardStatus[] {
+  return board.all.map((status) =>
+    status.state === "stopped" && !board.isHalted(status.name) ? { ...status, state: "stopping" } : status,
+  );
 }
 
 /**
@@ -41,7 +48,8 @@ function ofAll(all: readonly ForwardStatus[]): Outlook {
   const meant = all.filter(({ state }) => state !== "stopped" && state !== "stopping");
   if (meant.length === 0) {
     const late = all.map((status) => ({ name: status.name, status }));
-    return { verdict: all.length === 0 ? "pending" : "stuck", ready: 0, total: all.length, late };
+    const isOver = all.length > 0 && all.every(({ state }) => state === "stopped");
+    return { verdict: isOver ? "stuck" : "pending", ready: 0, total: all.length, late };
   }
   const { verdict, ready, total, late } = readinessOf(meant);
   return { verdict, ready, total, late: late.map((status) => ({ name: status.name, status })) };
