@@ -3,12 +3,14 @@ import { InvalidArgumentError, Option } from "commander";
 import { LOG_LEVELS, STAGES } from "../runtime/index.ts";
 import type { EventsFlags } from "./events.ts";
 import type { CommandKit } from "./filecommands.ts";
+import type { LsFlags } from "./ls.ts";
 import type { LogsFlags } from "./logs.ts";
 import type { StatusFlags } from "./snapshot.ts";
 import { status as runStatus } from "./status.ts";
 import { addWait } from "./waitcommand.ts";
 
 export function addLookCommands(kit: CommandKit): void {
+  addLs(kit);
   addLogs(kit);
   addEvents(kit);
   addWait(kit);
@@ -37,6 +39,18 @@ export function addStatus({ world, outcome, command, shared }: CommandKit): void
     );
   status.action(async (names: string[]) => {
     outcome.exit = await runStatus(world, names, status.opts<StatusFlags>());
+  });
+}
+
+function addLs({ world, outcome, command, colourFlag }: CommandKit): void {
+  const ls = colourFlag(
+    command("ls", "list all projects that run")
+      .option("--json", "print JSON")
+      .option("-q, --quiet", "the names alone, as -p takes them"),
+  ).addHelpText("after", "\nExamples:\n  kfwd ls\n  kfwd ls -q | xargs -n 1 kfwd down -p      end them all");
+  ls.action(async () => {
+    const { ls: run } = await import("./ls.ts");
+    outcome.exit = await run(world, ls.opts<LsFlags>());
   });
 }
 

@@ -24,6 +24,7 @@ export const VARIABLES: readonly (readonly [
       [["CI"], "nothing is redrawn, forwards.local.yaml is not read"],
       [["GITHUB_ACTIONS", "GITHUB_WORKSPACE"], "findings stand at their lines in the pull request"],
       [["SHELL"], "the shell that `env` prints for"],
+      [["BROWSER"], "the program that `open` hands URLs to; none: they are printed"],
     ],
   ],
   [

@@ -36,6 +36,7 @@ import {
   type ProjectChoice,
   type Surroundings,
 } from "./projects.ts";
+import { listAll, type Listed } from "./listing.ts";
 import { findLeftovers, removeLock, type DeadLock, type Leftovers } from "./leftovers.ts";
 import { openSession, type Session, type Wish } from "./session.ts";
 import { untilGone, whyGone, type SessionEnd } from "./sessionend.ts";
@@ -44,6 +45,7 @@ import type { SurveyProgram, Surveyor } from "./surveyor.ts";
 import type { LockedRelay, LockRecord } from "./wire/lockrecord.ts";
 
 export { foldersAbove } from "./configfile.ts";
+export type { Listed } from "./listing.ts";
 export { Board } from "./board.ts";
 export { targetText } from "./core/describe.ts";
 export { rolesFor, type NeededRole, type RoleRule } from "./core/roles.ts";
@@ -200,6 +202,11 @@ export class Runtime {
 
   look(project: Project, signal: AbortSignal): Promise<LockState> {
     return lookAt(this.#surroundings(), project, signal);
+  }
+
+  /** All projects of this user. @throws as {@link listAll}. */
+  list(signal: AbortSignal): Promise<readonly Listed[]> {
+    return listAll(this.#surroundings(), signal);
   }
 
   /** Whether a file on disk is another than the one that was applied. */
