@@ -135,7 +135,9 @@ async function askClusters(world: World, config: GoodConfig, flags: ClusterFlags
 }
 
 function findingsOf(parsed: ParseResult): readonly Diagnostic[] {
-  return parsed.kind === "invalid" ? parsed.diagnostics : [...parsed.warnings, ...parsed.notes];
+  return parsed.kind === "invalid"
+    ? [...parsed.warnings, ...parsed.diagnostics]
+    : [...parsed.warnings, ...parsed.notes];
 }
 
 function isWarning({ severity }: Diagnostic): boolean {

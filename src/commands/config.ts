@@ -73,13 +73,23 @@ function listOf(
     const { environments, defaultEnvironment = null } = details;
     return { lines: environments, json: { environments, defaultEnvironment } };
   }
-  if (flags.variables) return variableList(details.variables);
+  if (flags.variables) return variableList(together([...details.variables, ...details.idleVariables]));
   if (flags.environment) return environmentList(details.variables, isJson);
   if (flags.hash) {
     const hashes = forwards.map((spec) => [spec.name, hashOf(spec)] as const);
     return { lines: hashes.map((pair) => pair.join(" ")), json: { hashes: Object.fromEntries(hashes) } };
   }
   return undefined;
+}
+
+/** What is used in several environments alike is told once. */
+function together(variables: readonly VariableUse[]): readonly VariableUse[] {
+  const known = new Map<string, VariableUse>();
+  for (const { places, ...use } of variables) {
+    const key = JSON.stringify([use.name, use.default, use.value]);
+    known.set(key, { ...use, places: [...(known.get(key)?.places ?? []), ...places] });
+  }
+  return [...known.values()];
 }
 
 function variableList(variables: readonly VariableUse[]): List {

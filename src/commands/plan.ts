@@ -126,7 +126,7 @@ export async function readFiles(
   untold: readonly LintRule[] = [],
 ): Promise<GoodConfig | undefined> {
   const { parsed, ...loaded } = await world.runtime.load(request);
-  const found = parsed.kind === "valid" ? parsed.warnings : parsed.diagnostics;
+  const found = parsed.kind === "valid" ? parsed.warnings : [...parsed.warnings, ...parsed.diagnostics];
   const told = found.filter(({ rule, severity }) => severity === "error" || !rule || !untold.includes(rule));
   tellFindings(world, told, parsed, out);
   return parsed.kind === "valid" ? { ...loaded, parsed } : undefined;
@@ -142,13 +142,12 @@ export function loadRequest(world: World, flags: ClusterFlags): LoadRequest {
       hint: "-f - -f PATH",
     });
   }
-  const isLocalRead = flags.local !== false && files.length === 0 && !world.env["CI"];
   return {
     files,
     environment: chosenEnvironment(world, flags),
     profiles: flags.profile ?? listOf(world.env["KFWD_PROFILES"], ","),
     dotenvs: flags.dotenv ?? [],
-    localFile: isLocalRead ? "read" : "ignore",
+    localFile: isLocalRead(world, flags) ? "read" : "ignore",
     allowContexts: flags.allowContext ?? [],
     overrides: {
       ...(context !== undefined && { context }),
@@ -171,12 +170,23 @@ export function chosenName(world: World, flags: SharedFlags): string | undefined
 }
 
 /** The project that a command is about that needs no file to be right. */
-export function chosenProject(world: World, flags: SharedFlags): ProjectChoice {
+export function chosenProject(world: World, flags: ProjectFlags): ProjectChoice {
+  const [file, ...overrides] = chosenFiles(world, flags);
   return {
-    file: chosenFiles(world, flags)[0],
+    file,
+    overrides,
+    localFile: isLocalRead(world, flags) ? "read" : "ignore",
+    dotenvs: flags.dotenv ?? [],
     name: chosenName(world, flags),
     environment: chosenEnvironment(world, flags),
   };
+}
+
+/** Flags that say which project is meant, of which a command may lack some. */
+type ProjectFlags = SharedFlags & Pick<ClusterFlags, "dotenv" | "local">;
+
+function isLocalRead(world: World, flags: ProjectFlags): boolean {
+  return flags.local !== false && chosenFiles(world, flags).length === 0 && !world.env["CI"];
 }
 
 /** `-f` in their order, else KFWD_FILE, which is a list of paths as PATH is. */

@@ -1,7 +1,7 @@
 /** Finds and reads forwards.yaml: the I/O that src/schema must not do. */
 import { createHash } from "node:crypto";
 import { realpathSync } from "node:fs";
-import { basename, dirname, join, relative, resolve } from "node:path";
+import { basename, dirname, extname, join, relative, resolve } from "node:path";
 import { errnoOf, fileTrouble } from "../errno.ts";
 import { KfwdError } from "../errors.ts";
 import { NotAFile, readRegularFile, statIfThere } from "../readfile.ts";
@@ -95,6 +95,14 @@ export function readConfig(path: string, cwd: string): ConfigText {
     text: bytes.toString("utf8"),
     sha256: sha256(bytes),
   };
+}
+
+/** The path of `forwards.local.yaml` beside `forwards.yaml`, if it is there. */
+export function localPathOf({ path, shownAs }: ConfigText, cwd: string): string | undefined {
+  if (path === null) return undefined;
+  const extension = extname(path);
+  const local = join(dirname(resolve(cwd, shownAs)), `${basename(path, extension)}.local${extension}`);
+  return statIfThere(local) === undefined ? undefined : local;
 }
 
 /** SHA-256 of the file's bytes in hex; undefined when it cannot be read. */

@@ -88,6 +88,11 @@ describe("the files of a project", () => {
     expect(told((await load()).parsed)).toEqual([
       'kfwd.yaml:1:1 SeveralFiles: "kfwd.yml" beside "kfwd.yaml" is not read | keep one of them, or name the one you mean with -f',
     ]);
+    write("repo/shop/kfwd.yaml", "forwards: {\n");
+    const { parsed } = await load();
+    const [warning] = parsed.kind === "invalid" ? parsed.warnings : [];
+    expect(warning).toMatchObject({ severity: "warning", code: "SeveralFiles", line: 1, column: 1 });
+    write("repo/shop/kfwd.yaml", API);
     write("repo/shop/forwards.yaml", "forwards: { first: 8080:svc/a:80 }\n");
     const loaded = await load();
     expect(Object.keys(forwardsOf(loaded.parsed))).toEqual(["first"]);

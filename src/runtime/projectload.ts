@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { networkInterfaces } from "node:os";
-import { basename, dirname, extname, join, relative, resolve } from "node:path";
+import { join, relative, resolve } from "node:path";
 import { readRegularFile, statIfThere } from "../readfile.ts";
 import type { Facts } from "../schema/assemble.ts";
 import type { ProjectFiles } from "../schema/compile.ts";
@@ -13,6 +13,7 @@ import { composePorts } from "./composeports.ts";
 import {
   configFromText,
   findConfig,
+  localPathOf,
   projectNameOf,
   readConfig,
   rivalsOf,
@@ -109,13 +110,9 @@ async function readBase(world: LoadWorld, file: string | undefined): Promise<Con
   return readConfig(findConfig({ cwd, home }, file), cwd);
 }
 
-/** `forwards.local.yaml` beside `forwards.yaml`, if it is there. */
 function readLocal(config: ConfigText, cwd: string): ConfigText | undefined {
-  if (config.path === null) return undefined;
-  const beside = dirname(resolve(cwd, config.shownAs));
-  const extension = extname(config.path);
-  const path = join(beside, `${basename(config.path, extension)}.local${extension}`);
-  return statIfThere(path) === undefined ? undefined : readConfig(path, cwd);
+  const path = localPathOf(config, cwd);
+  return path === undefined ? undefined : readConfig(path, cwd);
 }
 
 const COMPOSE_NAMES = ["compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"];

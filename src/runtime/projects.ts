@@ -1,16 +1,14 @@
 /** From what stands on a command line to the project that is meant, and who keeps it. */
-import { dirname } from "node:path";
+import { dirname, resolve } from "node:path";
 import { KfwdError } from "../errors.ts";
-import { ENVIRONMENT_NAME, PROJECT_NAME, PROJECT_NAME_RULE } from "../schema/fields.ts";
-import { interpolateText } from "../schema/interpolation.ts";
-import { projectNameIn, topTextsIn } from "../schema/parse.ts";
-import { findConfig, foldersUpwards, projectNameOf, readConfig } from "./configfile.ts";
+import { PROJECT_NAME, PROJECT_NAME_RULE } from "../schema/fields.ts";
+import { findConfig, foldersUpwards, projectNameOf } from "./configfile.ts";
 import type { LockDeps, LockState } from "./daemon/inspect.ts";
 import { inspect } from "./daemon/inspect.ts";
 import { findRuntimeFolder, openRuntimeFolder, type PlaceFacts } from "./daemon/place.ts";
 import { listProjects, projectFiles, projectId, realPath, type ProjectFiles } from "./daemon/projectfiles.ts";
 import { readLock } from "./daemon/readlock.ts";
-import { VariableSource } from "./variablefiles.ts";
+import { defaultEnvironmentIn, nameIn, readTops, type TopFiles } from "./topwords.ts";
 import type { LockRecord } from "./wire/lockrecord.ts";
 
 /** What a command knows of its surroundings. */
@@ -24,6 +22,12 @@ export interface Surroundings {
 export interface ProjectChoice {
   /** `-f`; `-` means standard input. */
   readonly file: string | undefined;
+  /** Further `-f`. */
+  readonly overrides?: readonly string[];
+  /** Whether `forwards.local.yaml` counts. Absent: it does not. */
+  readonly localFile?: "read" | "ignore";
+  /** `--dotenv`. */
+  readonly dotenvs?: readonly string[];
   /** `-p` or KFWD_PROJECT; `shop@staging` names the environment, too. */
   readonly name: string | undefined;
   /** `-e` or KFWD_ENV. */
@@ -88,16 +92,19 @@ export function findProject(around: Surroundings, choice: ProjectChoice): Projec
   const configPath = configPathOf(around, choice);
   if (choice.name !== undefined) return byName(around, choice.name, choice.environment, configPath, records);
   if (configPath === undefined) return byFolder(around, choice, records);
-  const environment = choice.environment ?? defaultEnvironmentOf(around, configPath);
+  const { cwd, facts } = around;
+  const tops = topsOf(around, choice, configPath);
+  const environment = choice.environment ?? defaultEnvironmentIn(tops, choice.dotenvs ?? [], facts.env, cwd);
   const files = projectFiles(runtimeFolder, idOf(around, configPath, undefined, environment));
   const ofFile = records.filter(({ record }) => record.config.path === configPath);
   const known = records.find((one) => one.files.id === files.id);
   const [only, another] = ofFile;
   const isGone = known === undefined && choice.environment === undefined && only && another === undefined;
-  if (isGone && textIfThere(configPath, around.cwd) === undefined) {
+  if (isGone && tops.files.length === 0 && choice.file !== "-") {
     return { files: only.files, shownAs: only.record.project, namesakes: [] };
   }
-  const shownAs = known?.record.project ?? inEnvironment(nameOfFile(around, configPath), environment);
+  const folder = tops.files[0]?.folder ?? dirname(configPath);
+  const shownAs = known?.record.project ?? inEnvironment(nameIn(tops) ?? projectNameOf(folder), environment);
   const others = ofFile.filter((one) => one !== known);
   return { files, shownAs, namesakes: others.map(({ record }) => record.project) };
 }
@@ -183,33 +190,16 @@ function byFolder(
   return undefined;
 }
 
-/** As `up` would call it. What came on standard input cannot be asked again. */
-function nameOfFile({ cwd }: Surroundings, configPath: string): string {
-  if (configPath === stdinPath(cwd)) return projectNameOf(cwd);
-  const { text, folder } = readConfig(configPath, cwd);
-  return projectNameIn(text) ?? projectNameOf(folder);
-}
-
-/** The environment of a file without `-e`, as far as the file itself says. */
-function defaultEnvironmentOf({ cwd, facts }: Surroundings, configPath: string): string | undefined {
-  if (configPath === stdinPath(cwd)) return undefined;
-  const text = textIfThere(configPath, cwd);
-  if (!text?.includes("defaultEnvironment")) return undefined; // spares most files a second reading
-  const written = topTextsIn(text, ["defaultEnvironment"])["defaultEnvironment"];
-  if (written === undefined) return undefined;
-  const variables = new VariableSource(facts.env, [], cwd).of(dirname(configPath));
-  const { text: name, unfit } = interpolateText(written, variables);
-  return unfit.length === 0 && ENVIRONMENT_NAME.test(name) ? name : undefined;
-}
-
-/** Of a file that is gone the records must do. */
-function textIfThere(configPath: string, cwd: string): string | undefined {
-  try {
-    return readConfig(configPath, cwd).text;
-  } catch (thrown) {
-    if (KfwdError.from(thrown).code === "CONFIG_NOT_FOUND") return undefined;
-    throw thrown;
-  }
+/** What came on standard input cannot be asked again. */
+function topsOf(
+  { cwd, facts }: Surroundings,
+  { file, overrides = [], localFile = "ignore", dotenvs = [] }: ProjectChoice,
+  configPath: string,
+): TopFiles {
+  if (configPath === stdinPath(cwd)) return { files: [], local: undefined };
+  const base = findConfig({ cwd, home: facts.home }, file);
+  const others = overrides.filter((path) => path !== "-").map((path) => resolve(cwd, path));
+  return readTops({ base, overrides: others, localFile, dotenvs }, cwd);
 }
 
 function configPathOf(around: Surroundings, { file, name }: ProjectChoice): string | undefined {

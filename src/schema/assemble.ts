@@ -100,23 +100,9 @@ export function assemble(parts: Parts, report: Report): Assembled {
     profiles,
     named: new Set(choice.names),
   };
-  reportRivals(parts, report);
   const placed = entriesOf(merged, parts, report).flatMap((entry) => specsOf(entry, around, report));
   if (isUsable) lintAll(placed, ranges, new Linter(lint, report), parts);
   return { placed, ranges, portOffset, profiles, lint, defaults };
-}
-
-function reportRivals({ prepared: [base], facts: { rivals = [] } }: Parts, report: Report): void {
-  if (base === undefined || rivals.length === 0) return;
-  const others = rivals.map(quoted).join(", ");
-  const message = `${others} beside ${quoted(base.file.name)} ${rivals.length === 1 ? "is" : "are"} not read`;
-  const hint = "keep one of them, or name the one you mean with -f";
-  report.warning({
-    code: "SeveralFiles",
-    message,
-    hint,
-    span: { ...base.tree.span, end: base.tree.span.start },
-  });
 }
 
 function mergedDefaults(defaults: TreeMap, report: Report): Fields<DefaultsFields> | undefined {

@@ -9,7 +9,7 @@ import { readLayer, type FileText, type Layer, type Role } from "./layer.ts";
 import { mergeFiles, mergeForward } from "./mergetree.ts";
 import { prepare, type Prepared } from "./prepare.ts";
 import { quoted } from "../printable.ts";
-import type { Report } from "./report.ts";
+import { Report } from "./report.ts";
 import { makeSource } from "./source.ts";
 import { suggestFrom } from "../suggest.ts";
 import { isNothing, mapAt, spanOfValue, type Tree, type TreeEntry, type TreeMap } from "./tree.ts";
@@ -32,6 +32,8 @@ export interface Compiled extends Assembled {
   /** The weakest first. */
   readonly layers: readonly Layer[];
   readonly uses: readonly VariableUse[];
+  /** Of environments that are not in force. */
+  readonly idleUses: readonly VariableUse[];
 }
 
 /** Undefined, or with errors in the report, when the files cannot be used. */
@@ -50,6 +52,8 @@ class Compilation {
   readonly #facts: Facts;
   readonly #report: Report;
   readonly #interpolator: Interpolator;
+  /** Of what is not in force, where nothing can be wrong. */
+  readonly #elsewhere = new Interpolator(new Report());
   readonly #includes: Includes;
   readonly #included: Layer[] = [];
   readonly #fixed = new Set<Tree>();
@@ -106,6 +110,7 @@ class Compilation {
       protect: parts.protect,
       layers: [...this.#included, ...prepared],
       uses: this.#interpolator.uses,
+      idleUses: this.#elsewhere.uses,
     };
   }
 
@@ -118,6 +123,8 @@ class Compilation {
   #withEnvironment(layer: Layer): Layer {
     const name = this.#environment;
     const environments = mapAt(layer.tree, "environments");
+    for (const [other, { value }] of environments?.entries ?? [])
+      if (other !== name && value.kind === "map") this.#elsewhere.map(value, layer.file.variables);
     const item = name === undefined ? undefined : environments?.entries.get(name);
     if (environments === undefined || name === undefined || item?.value.kind !== "map") return layer;
     const value = this.#interpolator.map(item.value, layer.file.variables);

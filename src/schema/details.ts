@@ -16,6 +16,8 @@ export interface ProjectDetails {
   readonly portOffset: number;
   /** Variables in values, in the order of their first use; one that `.env` beside an include sets may be here twice. */
   readonly variables: readonly VariableUse[];
+  /** Those of environments that are not in force. */
+  readonly idleVariables: readonly VariableUse[];
   /** Every file that was read, the weakest first. */
   readonly files: readonly FileUse[];
   /** Levels that are not the default of their rule. */

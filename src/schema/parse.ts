@@ -7,7 +7,8 @@ import type { Diagnostic, Texts } from "./diagnostic.ts";
 import { PROJECT_NAME } from "./fields.ts";
 import type { PathBase } from "./paths.ts";
 import type { Overrides, PlacedSpec } from "./rawentry.ts";
-import { Report } from "./report.ts";
+import { quoted } from "../printable.ts";
+import { Report, type Finding } from "./report.ts";
 import { makeSource, positionOf } from "./source.ts";
 import type { ProjectSpec, SourcePosition } from "./spec.ts";
 import { spanOfValue, type Tree, type TreeMap } from "./tree.ts";
@@ -37,6 +38,8 @@ export type ParseResult =
       readonly diagnostics: readonly Diagnostic[];
       /** How many errors are not in the list. */
       readonly more: number;
+      /** What must be known beside the errors, as that they may be in the wrong file. */
+      readonly warnings: readonly Diagnostic[];
       readonly texts: Texts;
     };
 
@@ -47,12 +50,28 @@ export function parseProject(files: ProjectFiles, choice: Choice = {}, facts: Fa
   const report = new Report();
   const compiled = compile(files, choice, facts, report);
   const { texts } = report;
-  if (compiled === undefined || report.hasErrors) return { kind: "invalid", ...report.errors(), texts };
+  const rivals = rivalsOf(files, facts);
+  if (compiled === undefined || report.hasErrors) {
+    const beside = new Report();
+    if (rivals) beside.warning(rivals);
+    return { kind: "invalid", ...report.errors(), warnings: beside.warnings().diagnostics, texts };
+  }
+  if (rivals) report.warning(rivals);
   const { diagnostics, more } = report.warnings();
   const details = detailsOf(compiled, files);
   const project = projectOf(compiled);
   const notes = report.infos().diagnostics;
   return { kind: "valid", project, details, warnings: diagnostics, more, notes, texts };
+}
+
+/** Files that would have been read in the place of this one. */
+function rivalsOf({ files: [base] }: ProjectFiles, { rivals = [] }: Facts): Finding | undefined {
+  if (base === undefined || rivals.length === 0) return undefined;
+  const { name, text } = base.file;
+  const others = rivals.map(quoted).join(", ");
+  const message = `${others} beside ${quoted(name)} ${rivals.length === 1 ? "is" : "are"} not read`;
+  const hint = "keep one of them, or name the one you mean with -f";
+  return { code: "SeveralFiles", message, hint, span: { source: makeSource(name, text), start: 0, end: 0 } };
 }
 
 /** Reads one file by itself, without variables and includes. */
@@ -100,6 +119,7 @@ function detailsOf(compiled: Compiled, { files }: ProjectFiles): ProjectDetails 
     ranges: compiled.ranges.map(({ at: _, ...range }) => range),
     portOffset: compiled.portOffset,
     variables: compiled.uses,
+    idleVariables: compiled.idleUses,
     files: layers
       .filter(({ role, file }) => role === "include" || isFile.has(file.name))
       .map(({ role, file }) => ({ name: file.name, path: file.path, role })),

@@ -581,3 +581,19 @@ test.each([["constructor"], ["toString"], ["__proto__"], ["hasOwnProperty"]])(
     expect(unknown).toHaveLength(2);
   },
 );
+
+test("variables of environments that are not in force are known, and may be unset", () => {
+  const text = `
+forwards: { a: "8080:svc/a:80" }
+environments:
+  dev: { context: "\${DEV}" }
+  staging: { context: "\${STAGING}", forwards: { a: { port: "\${PORT:-81}" } } }
+defaultEnvironment: dev
+`;
+  const result = parseFiles({ "forwards.yaml": text }, { vars: { DEV: "kind" } });
+  const names = (uses: readonly { readonly name: string }[] = []): readonly string[] =>
+    uses.map(({ name }) => name);
+  const details = result.kind === "valid" ? result.details : undefined;
+  expect([names(details?.variables), names(details?.idleVariables)]).toEqual([["DEV"], ["STAGING", "PORT"]]);
+  expect(details?.idleVariables[1]?.places).toMatchObject([{ line: 5 }]);
+});

@@ -56,6 +56,27 @@ describe.concurrent("environments and guards", () => {
     expect((await project.run("down")).stderr).toContain("1 forward stopped");
   });
 
+  test.each([
+    ["the local file", "forwards.local.yaml", []],
+    ["a further -f", "staging.yaml", ["-f", "forwards.yaml", "-f", "staging.yaml"]],
+  ] as const)("what %s says of the default environment holds for every command", async (_, file, flags) => {
+    await using project = await create({
+      name: "shop",
+      namespace,
+      forwards: { app: { ...TARGET, local: "auto" } },
+      environments: { dev: {}, staging: {} },
+      defaultEnvironment: "dev",
+    });
+    await project.write("defaultEnvironment: $KFWD_TEST_STAGE\n", file);
+    await project.write("KFWD_TEST_STAGE=staging\n", ".env");
+    expect((await project.run("up", "--wait", ...flags)).status).toBe(0);
+    const status = await project.run("status", "--json", ...flags);
+    expect([status.status, status.stderr]).toEqual([0, ""]);
+    expect(JSON.parse(status.stdout)).toMatchObject({ project: "shop@staging" });
+    expect((await project.run("port", "app", ...flags)).status).toBe(0);
+    expect((await project.run("down", ...flags)).stderr).toContain("1 forward stopped");
+  });
+
   test("an environment that is not there is refused with those that are", async () => {
     await using project = await create({ namespace, forwards: { app: TARGET }, environments: { dev: {} } });
     const { status, stderr } = await project.run("up", "-e", "prod");
