@@ -95,8 +95,8 @@ for (const [name, entry] of Object.entries(ENTRIES)) {
     format: "cjs",
     target: "node20",
     supported: { "dynamic-import": false }, // import() would start the ESM loader: 15 ms
-    minify: true,
-    keepNames: false,
+    minify: name !== "kfwd", // an error that nobody catches is shown with the line that threw it
+    keepNames: name === "kfwd",
     metafile: true,
     legalComments: "none",
     logLevel: "warning",

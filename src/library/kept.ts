@@ -11,6 +11,7 @@ import type {
 import type { ForwardSpec } from "../schema/spec.ts";
 import type { EventOptions, ForwardEvents } from "./api.ts";
 import { EventQueue } from "./events.ts";
+import { told } from "./told.ts";
 
 /** What is released is stopped at once; to end a supervisor and its relay pods takes a little longer. */
 const RELEASE_MS = 10_000;
@@ -72,13 +73,14 @@ export class Kept {
   /** @throws KfwdError `NOT_RUNNING`, `UNRESPONSIVE`. */
   async report(): Promise<StatusReport> {
     if (this.#closing ?? this.closed.aborted) {
-      throw (
-        this.#lostTo ?? new KfwdError("NOT_RUNNING", `the forwards of project "${this.project}" are closed`)
-      );
+      const closed = `the forwards of project "${this.project}" are closed`;
+      throw this.#lostTo ?? told(new KfwdError("NOT_RUNNING", closed));
     }
     const holding = this.hold();
     try {
       return await this.#session.control.status();
+    } catch (thrown) {
+      throw told(thrown);
     } finally {
       holding[Symbol.dispose]();
     }
@@ -167,7 +169,7 @@ export class Kept {
   #lose(end: SessionEnd): void {
     if (this.#closing ?? this.closed.aborted) return;
     const elsewhere = `the forwards of project "${this.project}" were stopped from elsewhere`;
-    const error = end.kind === "lost" ? end.error : new KfwdError("NOT_RUNNING", elsewhere);
+    const error = told(end.kind === "lost" ? end.error : new KfwdError("NOT_RUNNING", elsewhere));
     for (const { name } of this.specs) this.#stopped(name);
     this.#conclude(error);
     void Promise.resolve(this.#session[Symbol.asyncDispose]()).catch(() => {});

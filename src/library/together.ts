@@ -7,6 +7,7 @@ import type { ForwardSpec } from "../schema/spec.ts";
 import { suggestFrom } from "../suggest.ts";
 import type { EventOptions, Forward, Forwards, Together, Warning } from "./api.ts";
 import type { Kept } from "./kept.ts";
+import { telling, told } from "./told.ts";
 
 /** Forwards are what can be listed; `$` methods are there and not shown. No prototype: each name is free. */
 export function together<Name extends string>(kept: Kept, warnings: readonly Warning[]): Forwards<Name> {
@@ -30,12 +31,14 @@ function ownThings(kept: Kept, forwards: readonly KeptForward[], warnings: reado
         forwards.map((one) => one.name),
         "brought up",
       );
-      throw new KfwdError("UNKNOWN_FORWARD", `no forward named ${quoted(name)} was brought up`, { hint });
+      throw told(
+        new KfwdError("UNKNOWN_FORWARD", `no forward named ${quoted(name)} was brought up`, { hint }),
+      );
     },
     $events: (options?: EventOptions) => kept.events(options),
     $status: () => kept.report(),
     get $env() {
-      return Object.fromEntries(allVariables(forwards.map((forward) => forward.located)));
+      return telling(() => Object.fromEntries(allVariables(forwards.map((forward) => forward.located))));
     },
     $project: kept.project,
     $warnings: warnings,
@@ -73,7 +76,7 @@ class KeptForward implements Forward {
   }
 
   get url(): string {
-    return needUrl(this.located);
+    return telling(() => needUrl(this.located));
   }
 
   get env(): Readonly<Record<string, string>> {
@@ -95,9 +98,8 @@ class KeptForward implements Forward {
     const { local } = this.#spec;
     const port = this.status.localPort ?? (local === "auto" ? undefined : local);
     if (port !== undefined) return { spec: this.#spec, port };
-    throw new KfwdError("NOT_RUNNING", `forward ${quoted(this.name)} has no local port`, {
-      hint: this.status.reason?.message,
-    });
+    const hint = this.status.reason?.message;
+    throw told(new KfwdError("NOT_RUNNING", `forward ${quoted(this.name)} has no local port`, { hint }));
   }
 
   close(): Promise<void> {

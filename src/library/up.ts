@@ -13,6 +13,7 @@ import type { ForwardSpec } from "../schema/spec.ts";
 import type { Forwards, UpOptions } from "./api.ts";
 import { Kept } from "./kept.ts";
 import { readPlan, type Reading, type Variables } from "./read.ts";
+import { told } from "./told.ts";
 import { together } from "./together.ts";
 
 const WAIT = "60s";
@@ -29,11 +30,24 @@ export interface LibraryWorld {
 
 /** @throws as {@link up} of the API. */
 export async function bringUp<Name extends string>(
-  { clock, variables, runtime }: LibraryWorld,
+  world: LibraryWorld,
   options: UpOptions<Name>,
 ): Promise<Forwards<Name>> {
   const { signal = new AbortController().signal } = options;
   signal.throwIfAborted();
+  try {
+    return await start(world, options, signal);
+  } catch (thrown) {
+    signal.throwIfAborted();
+    throw told(thrown);
+  }
+}
+
+async function start<Name extends string>(
+  { clock, variables, runtime }: LibraryWorld,
+  options: UpOptions<Name>,
+  signal: AbortSignal,
+): Promise<Forwards<Name>> {
   const waitMs = waitOf(options.waitTimeout ?? WAIT);
   const reading = await readPlan(runtime, options, variables);
   const late = new AbortController();
@@ -48,7 +62,6 @@ export async function bringUp<Name extends string>(
     signal.throwIfAborted();
   } catch (thrown) {
     await kept?.close();
-    signal.throwIfAborted();
     throw thrown;
   } finally {
     timer[Symbol.dispose]();

@@ -223,7 +223,9 @@ describe.concurrent("the library", () => {
       false,
       {
         code: "UNKNOWN_FORWARD",
-        message: 'no forward named "clos" was brought up',
+        message: expect.stringMatching(
+          /^no forward named "clos" was brought up\nhint: did you mean/,
+        ) as string,
         hint: expect.stringMatching(/^did you mean "close"\? brought up: get, close/) as string,
         exit: 2,
       },
@@ -268,7 +270,7 @@ describe.concurrent("the library", () => {
       expect(await refused(project)).toEqual({
         code: "CONFIG_INVALID",
         message: expect.stringMatching(
-          /^forwards\.yaml:2:\d+: unknown key "lokal" in forward "api", and 1 more$/,
+          /^forwards\.yaml:2:\d+: unknown key "lokal" in forward "api", and 1 more\n/,
         ) as string,
         hint: 'did you mean "local"?',
         exit: 2,
@@ -321,7 +323,7 @@ describe.concurrent("the library", () => {
       await using project = await projectWith({ echo, never });
       expect(await refused(project, '{ waitTimeout: "2s" }')).toMatchObject({
         code: "NOT_READY_IN_TIME",
-        message: expect.stringMatching(/^1 of 2 not ready after 2 s: never \(\w+\)$/) as string,
+        message: expect.stringMatching(/^1 of 2 not ready after 2 s: never \(\w+\)$/m) as string,
         exit: 1,
       });
     });
@@ -362,6 +364,30 @@ describe.concurrent("the library", () => {
       expect(lines).toEqual(["enough", "enough"]);
       await nothingRuns(project);
     });
+  });
+
+  test("says all that helps when nobody catches its error", async () => {
+    await using project = await projectWith({ echo });
+    const running = await program(project, 'await up({ names: ["ecko"] });');
+    const { status, stderr } = await within(running.ended, PATIENCE_MS);
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/^KfwdError: no forward named "ecko"\nhint: did you mean "echo"\?.*\n +at .*/m);
+    for (const line of stderr.split("\n")) expect(line.length).toBeLessThan(250); // no minified code
+  });
+
+  test("lets programs come and go at once, and gives each what it asked for", async () => {
+    await using project = await projectWith({ web, echo });
+    const text = (seed: number): string => `
+      for (let round = 0; round < 4; round++) {
+        const name = (round + ${seed}) % 2 ? "web" : "echo";
+        const forwards = await up({ names: [name] });
+        if (!forwards[name].isReady) say("not ready");
+        await forwards.$close();
+      }
+      say("done");`;
+    const all = await Promise.all([0, 1, 2].map(async (seed) => program(project, text(seed))));
+    for (const running of all) expect((await ended(running)).lines).toEqual(["done"]);
+    await nothingRuns(project);
   });
 
   test("closes the forwards when the signal it was given is aborted", async () => {
