@@ -32,8 +32,11 @@ export interface UpOptions<Name extends string = string> {
   readonly profiles?: readonly string[] | undefined;
   /** Another name makes another project of the same file. Default: `KFWD_PROJECT`, else the name that the file has. */
   readonly project?: string | undefined;
+  /** As `--context`. A forward that runs already moves there, for whoever else uses it: such a start wants a `project`. */
   readonly context?: string | undefined;
+  /** As `-n`; see `context`. */
   readonly namespace?: string | undefined;
+  /** As `--kubeconfig`; see `context`. */
   readonly kubeconfig?: string | undefined;
   /** Files of variables, as `--dotenv`. Default: `.env` beside each file. */
   readonly dotenv?: string | readonly string[] | undefined;

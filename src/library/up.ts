@@ -126,7 +126,8 @@ function hasSpoken({ state }: ForwardStatus): boolean {
 
 /** @throws KfwdError unless all that are required are ready. */
 function judge(forwards: readonly ForwardStatus[], specs: readonly ForwardSpec[], waitMs: number): void {
-  const gone = specs.filter(({ name }) => !forwards.some((one) => one.name === name));
+  const running = forwards.filter(({ state }) => state !== "stopped").map(({ name }) => name);
+  const gone = specs.filter(({ name }) => !running.includes(name));
   if (gone.length > 0) {
     const names = gone.map(({ name }) => name).join(", ");
     throw new KfwdError("FORWARD_FAILED", `stopped from elsewhere while it started: ${names}`);
@@ -135,13 +136,13 @@ function judge(forwards: readonly ForwardStatus[], specs: readonly ForwardSpec[]
   const [first] = late;
   if (first === undefined) return;
   const detail = late.map(({ name, state, reason }) => `  ${name}: ${reason?.message ?? state}`).join("\n");
-  if (verdict === "stuck") throw failureOf(first, detail);
+  if (verdict === "stuck") throw failureOf(first, late.length > 1 ? detail : undefined);
   const names = late.map(({ name, state, reason }) => `${name} (${reason?.code ?? state})`).join(", ");
   const message = `${late.length} of ${total} not ready after ${waitMs / 1_000} s: ${names}`;
   throw new KfwdError("NOT_READY_IN_TIME", message, { detail, hint: hintOf(first) });
 }
 
-function failureOf(status: ForwardStatus, detail: string): KfwdError {
+function failureOf(status: ForwardStatus, detail: string | undefined): KfwdError {
   const { name, state, reason } = status;
   const message = `forward "${name}" is not ready: ${reason?.message ?? state}`;
   return new KfwdError(codeOf(reason?.code), message, { detail, hint: hintOf(status) });
