@@ -49,10 +49,8 @@ export async function start(world: World, wanted: readonly string[], flags: Shar
     const { out, client, names } = hold;
     const { names: started } = await client.start({ names });
     const unchanged = without(names, started);
-    if (unchanged.length > 0)
-      out.note(
-        `${wanted.length > 0 ? "running" : "nothing is stopped; running"} already: ${unchanged.join(", ")}`,
-      );
+    const isNoted = wanted.length > 0 ? unchanged.length > 0 : started.length === 0;
+    if (isNoted) out.note(`running already: ${unchanged.join(", ")}`);
     const { entries, exit } = await firstWords(world, hold, flags, started);
     if (flags.json) out.json({ schema: "kfwd.start/1", started, unchanged, entries });
     return exit;

@@ -60,7 +60,7 @@ export function describeSingle(world: () => World): void {
       await project.until("b", ({ state }) => state === "ready");
       expect(await httpGet(await project.port("c"))).toContain("app");
       expect((await exchange(fixed, "hi", { halfClose: true })).received.toString()).toBe("hi");
-      expect((await project.ok("start")).stderr).toBe("nothing is stopped; running already: a, b, c\n");
+      expect((await project.ok("start")).stderr).toBe("running already: a, b, c\n");
     });
 
     test("all can be stopped: the supervisor stays, `status` ends with 3, and `up` starts them again", async () => {

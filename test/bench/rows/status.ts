@@ -1,4 +1,4 @@
-/** How long a command takes that only asks: `kfwd status` of ten forwards, a TAB among their names, `--help`, `--version`. */
+/** How long a command takes that only asks: `kfwd status` of ten forwards, a TAB among their names, `ls`, `--help`, `--version`. */
 import type { Bench } from "../harness/bench.ts";
 import { execute } from "../harness/execute.ts";
 import type { Figure } from "../harness/figures.ts";
@@ -27,6 +27,7 @@ export async function status(bench: Bench): Promise<Figure[]> {
     status: () => time(bench.kfwd(["status", "--file", file])),
     complete: () => time(bench.kfwd(["complete", "--", "down", "--file", file, ""])),
     help: () => time(bench.kfwd(["--help"])),
+    ls: () => time(bench.kfwd(["ls"])),
     version: () => time(bench.kfwd(["--version"])),
   });
   const common = { unit: "ms", peer: "node -e 0", theirs: turns.node } as const;
@@ -44,6 +45,7 @@ export async function status(bench: Bench): Promise<Figure[]> {
       goal: { of: "ratio", is: "<=", limit: 2 },
     },
     { ...common, name: "--help", ours: turns.help, goal: { of: "ratio", is: "<=", limit: 2 } },
+    { ...common, name: "ls", ours: turns.ls, goal: { of: "ratio", is: "<=", limit: 2 } },
     { ...common, name: "--version", ours: turns.version },
   ];
 }
