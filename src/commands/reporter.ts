@@ -78,7 +78,8 @@ export class Reporter {
   #take(status: ForwardStatus): void {
     const { name, pod, reason, state } = status;
     if (this.#chosen.only && !this.#chosen.names.includes(name)) return;
-    this.#statuses.set(name, status);
+    const before = state === "stopped" ? this.#statuses.get(name) : undefined;
+    this.#statuses.set(name, before ? { ...status, local: before.local } : status); // the ports that are free now
     if (TOLD.has(state))
       this.#tell(`${state} ${pod ?? ""} ${reason?.code ?? ""} ${reason?.message ?? ""}`, status);
   }

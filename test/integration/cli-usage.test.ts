@@ -227,7 +227,7 @@ describe.concurrent("a name on the command line", () => {
     expect(project.processes()).toEqual([]);
   });
 
-  test("that does not run: `status` says so and exits 1, `down` changes nothing and exits 2", async () => {
+  test("that does not run: `status` says so and exits 1, `down` says so, stops the others and exits 0", async () => {
     await using project = await projectOf(world, namespace, forwards);
     await project.ok("up", "--wait", "db");
     const seen = await project.run("status", "db", "api");
@@ -236,11 +236,19 @@ describe.concurrent("a name on the command line", () => {
       stdout: expect.stringMatching(/^api .* not started /m) as string,
     });
     const { status, stdout, stderr } = await project.run("down", "db", "api");
-    expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
-    expect(stderr).toBe('error: no forward named "api"\nhint: known: db\n');
-    expect((await project.status()).entries.map(({ name, state }) => [name, state])).toEqual([
-      ["db", "ready"],
+    expect({ status, stdout }).toEqual({ status: 0, stdout: "" });
+    expect(stderr).toBe("not running: api\n1 forward stopped\n");
+  });
+
+  test("that is mistyped: `down` stops none of them, exit 2", async () => {
+    await using project = await projectOf(world, namespace, forwards);
+    await project.ok("up", "--wait", "db");
+    const { status, stderr } = await project.run("down", "db", "apii");
+    expect([status, stderr]).toEqual([
+      2,
+      'error: no forward named "apii"\nhint: did you mean "api"? known: db, api\n',
     ]);
+    expect((await project.forward("db")).state).toBe("ready");
   });
 
   test("given twice counts once", async () => {
