@@ -24,7 +24,7 @@ import { NOT_STARTED, type SharedFlags, type World } from "./world.ts";
 export async function run(world: World, args: readonly string[]): Promise<number> {
   const outcome: { exit: number } = { exit: 0 };
   const line = splitRun(args);
-  const program = build(world, outcome, line.words ?? []);
+  const program = programFor(world, outcome, line.words ?? []);
   try {
     requireCommand(args, line);
     await program.parseAsync([...line.own], { from: "user" });
@@ -44,7 +44,8 @@ export function complain(world: World, args: readonly string[], error: KfwdError
   return error.exit;
 }
 
-function build(world: World, outcome: { exit: number }, words: readonly string[]): Command {
+/** All commands; the one that is run leaves its exit status in `outcome`. `words`: the command of `run`. */
+export function programFor(world: World, outcome: { exit: number }, words: readonly string[] = []): Command {
   const program = new Command("kfwd")
     .description("Keeps the Kubernetes services of a forwards.yaml reachable on their agreed local ports.")
     .version(world.version, "-V, --version", "print the version")

@@ -1,11 +1,13 @@
 /**
- * Fuzzing of the decoders and of forwards.yaml:
- * `npx tsx test/fuzz/run.ts [spdy|websocket|channels|relay|forwards] [--seconds N] [--seed S]`.
- * Without a name all are run, one after the other. Exits 1 at the first failure, with what repeats it.
+ * Fuzzing of the decoders, of forwards.yaml and of the command line:
+ * `npx tsx test/fuzz/run.ts [spdy|websocket|channels|relay|forwards|argv] [--seconds N] [--seed S] [--lines N]`.
+ * Without a name all but `argv` are run, one after the other. Exits 1 at the first failure, with what repeats it.
+ * `argv` needs a built kfwd; it runs `--lines` command lines, 10000 unless it is said, for as long as `--seconds` allows.
  */
 import { parseArgs } from "node:util";
 import fc from "fast-check";
 import { CODECS, type Codec } from "./codecs.ts";
+import { fuzzArgv } from "./argv.ts";
 import { answers, LIMIT_MS, project } from "./forwards.ts";
 import { memoryInUse } from "./memory.ts";
 import { alike, corpus, survives, understands, type Input } from "./properties.ts";
@@ -19,6 +21,7 @@ const { positionals, values } = parseArgs({
   allowPositionals: true,
   options: {
     seconds: { type: "string", default: "60" },
+    lines: { type: "string", default: "10000" },
     seed: { type: "string", default: String(Date.now() | 0) },
   },
 });
@@ -26,16 +29,20 @@ const seconds = Number(values.seconds);
 const seed = Number(values.seed);
 const names = positionals.length > 0 ? positionals : [...CODECS.keys(), "forwards"];
 
+/** No codecs, but what else there is. */
+const OTHERS = ["forwards", "argv"];
+
 for (const name of names) {
-  const codecs = name === "forwards" ? [] : CODECS.get(name);
+  const codecs = OTHERS.includes(name) ? [] : CODECS.get(name);
   if (codecs === undefined || !(seconds > 0) || !Number.isInteger(seed)) {
     console.error(
-      "usage: npx tsx test/fuzz/run.ts [spdy|websocket|channels|relay|forwards] [--seconds N] [--seed S]",
+      "usage: npx tsx test/fuzz/run.ts [spdy|websocket|channels|relay|forwards|argv] [--seconds N] [--seed S] [--lines N]",
     );
     process.exitCode = 2;
     break;
   }
-  const executions = name === "forwards" ? fuzzFiles() : fuzz(name, codecs);
+  const executions =
+    name === "argv" ? await fuzzLines() : name === "forwards" ? fuzzFiles() : fuzz(name, codecs);
   if (executions === undefined) {
     process.exitCode = 1;
     break;
@@ -68,6 +75,23 @@ function fuzz(name: string, codecs: readonly Codec[]): number | undefined {
     }
   }
   return executions;
+}
+
+/** How many command lines ended well; undefined when one did not. */
+async function fuzzLines(): Promise<number | undefined> {
+  const unforeseen: string[] = [];
+  process.on("uncaughtException", (error) => unforeseen.push(`behind a command's back: ${error.stack}`));
+  const report = await fuzzArgv({
+    seed,
+    lines: Number(values.lines),
+    untilMs: performance.now() + seconds * 1000,
+    progress: (done, slowestMs) => console.log(`${done} lines, the slowest ${Math.round(slowestMs)} ms`),
+  });
+  const { lines, commands, slowest } = report;
+  console.log(JSON.stringify({ lines, commands, slowest }));
+  const failures = [...report.failures, ...unforeseen];
+  for (const failure of failures) console.log(`argv: FAILED, ${failure}`);
+  return failures.length === 0 ? lines : undefined;
 }
 
 /** How many projects had an answer in time; undefined when one had not. */
