@@ -3,8 +3,8 @@ import fc from "fast-check";
 import { ArgvGround, faultOf, type Patience } from "./argvground.ts";
 import { commandLines, type CommandLine } from "./commandlines.ts";
 
-/** They start programs, or wait for the cluster. */
-const SLOW = ["up", "run", "demo", "start", "restart", "doctor", "open"];
+/** They start programs, wait for the cluster, or leave nothing to look at. */
+const RARE = ["down", "stop", "up", "run", "demo", "start", "restart", "doctor", "open"];
 
 export const PATIENCE: Patience = { interruptMs: 300, limitMs: 2_000 };
 
@@ -35,7 +35,7 @@ export async function fuzzArgv(request: ArgvRequest): Promise<ArgvReport> {
   const commands = new Map(names.map((name): [string, Record<string, number>] => [name, {}]));
   const failures: string[] = [];
   let [done, slowest] = [0, { ms: 0, args: [] as readonly string[] }];
-  for (const line of fc.sample(commandLines(ground.program, SLOW), { seed, numRuns: lines })) {
+  for (const line of fc.sample(commandLines(ground.program, RARE), { seed, numRuns: lines })) {
     if (performance.now() > untilMs || failures.length >= FAILURES_MAX) break;
     const told = `seed ${seed}, line ${done}: ${JSON.stringify(line)}`;
     done++;
@@ -56,7 +56,7 @@ export async function fuzzArgv(request: ArgvRequest): Promise<ArgvReport> {
 
 /** Some lines for processes of their own, where Node takes `--env-file` for itself. */
 export function sampleLines(ground: ArgvGround, seed: number, lines: number): readonly CommandLine[] {
-  const known = commandLines(ground.program, SLOW).filter(
+  const known = commandLines(ground.program, RARE).filter(
     ({ args }) => !args.some((word) => word.startsWith("--env-file")),
   );
   return fc.sample(known, { seed, numRuns: lines });

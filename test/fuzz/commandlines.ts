@@ -146,7 +146,12 @@ const RIGHT: Readonly<Record<string, readonly string[]>> = {
   "--until": ["1ms"],
   "--tail": ["5"],
 };
-const RIGHT_NAMES = ["api", "db", "web"];
+/** And by the name of the argument. */
+const RIGHT_ARGUMENTS: Readonly<Record<string, readonly string[]>> = {
+  name: ["api", "db"],
+  source: ["kftray.json"],
+  topic: ["up", "exit-codes", "environment", "file"],
+};
 
 /** What one run is given. */
 export interface CommandLine {
@@ -179,10 +184,10 @@ const env = fc.oneof(
   },
 );
 
-/** Lines for the commands of `program`. Those that take long are in `slow`, and rarer. */
-export function commandLines(program: Command, slow: readonly string[]): fc.Arbitrary<CommandLine> {
+/** Lines for the commands of `program`; those in `rare` are rarer. */
+export function commandLines(program: Command, rare: readonly string[]): fc.Arbitrary<CommandLine> {
   const known = program.commands.map((command) => ({
-    weight: slow.includes(command.name()) ? 5 : 20,
+    weight: rare.includes(command.name()) ? 5 : 20,
     arbitrary: lineOf(command),
   }));
   const junk = fc.array(value, { maxLength: 4 });
@@ -190,7 +195,7 @@ export function commandLines(program: Command, slow: readonly string[]): fc.Arbi
     { weight: 25, arbitrary: fc.oneof(...known) },
     { weight: 1, arbitrary: junk },
     // Something runs most of the time.
-    { weight: 1, arbitrary: fc.constant(["up", "-d"]) },
+    { weight: 2, arbitrary: fc.constant(["up", "-d"]) },
     // A word in front, as people try with options.
     { weight: 1, arbitrary: fc.tuple(value, fc.oneof(...known)).map(([first, line]) => [first, ...line]) },
   );
@@ -254,8 +259,9 @@ function given({ long, short, required, optional, argChoices }: Option): fc.Arbi
 }
 
 function operandsOf(known: readonly Argument[]): fc.Arbitrary<readonly string[]> {
-  const each = known.map(({ argChoices, variadic }) => {
-    const right = argChoices ?? RIGHT_NAMES;
+  const each = known.map((argument) => {
+    const { argChoices, variadic } = argument;
+    const right = argChoices ?? RIGHT_ARGUMENTS[argument.name()] ?? [""];
     const one = fc.oneof(
       { weight: 3, arbitrary: fc.constantFrom(...right) },
       { weight: 1, arbitrary: value },
