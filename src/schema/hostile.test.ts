@@ -46,6 +46,11 @@ describe("hostile files are refused in time, without harm", () => {
       `forwards:\n${lines(12_000, (index) => `  a${index}: 80:svc/a`)}`,
       "DuplicateLocal",
     ],
+    [
+      "11 000 forwards that clash by twos in a range that is nearly full",
+      `ranges: { r: 1024-12023 }\ndefaults: { range: r }\nforwards:\n${lines(11_000, (index) => `  a${index}: ${1024 + (index >> 1)}:svc/a`)}`,
+      "DuplicateLocal",
+    ],
     ["bad escapes", `a: "${fill("\\q")}"`, "InvalidYaml"],
     ["stray quotes", fill("'a' "), "InvalidYaml"],
     ["values that need quotes", "k: @\n".repeat(18_000), "InvalidYaml"],

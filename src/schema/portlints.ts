@@ -17,6 +17,9 @@ const BAD_PORTS = new Set([
   10080,
 ]);
 
+/** Some ports of a range that no forward has; the same for all who ask, or many clashes in a full range would take long. */
+type FreeIn = (range: PlacedRange) => readonly number[];
+
 /** What is wrong with where the forwards that are on listen, and where they lead. */
 export function lintPorts(
   forwards: readonly PlacedSpec[],
@@ -25,9 +28,15 @@ export function lintPorts(
   linter: Linter,
 ): void {
   const taken = new Set(forwards.flatMap(({ spec }) => (spec.local === "auto" ? [] : [spec.local])));
-  lintOverlaps(forwards, taken, linter);
+  const known = new Map<PlacedRange, readonly number[]>();
+  const freeIn: FreeIn = (range) => {
+    const free = known.get(range) ?? freePorts(range, taken);
+    known.set(range, free);
+    return free;
+  };
+  lintOverlaps(forwards, freeIn, linter);
   for (const forward of forwards) {
-    lintRange(forward, taken, linter);
+    lintRange(forward, freeIn, linter);
     lintBind(forward, linter);
     lintHost(forward, linter);
     lintNumber(forward, published, linter);
@@ -42,7 +51,7 @@ export function lintPorts(
 }
 
 /** Tells each forward that wants an address, port and protocol an earlier one has; TCP and UDP do not meet. */
-function lintOverlaps(forwards: readonly PlacedSpec[], taken: ReadonlySet<number>, linter: Linter): void {
+function lintOverlaps(forwards: readonly PlacedSpec[], freeIn: FreeIn, linter: Linter): void {
   const claimsByPort = new Map<string, AddressClaims<PlacedSpec>>();
   for (const forward of forwards) {
     const { bind, local, protocol } = forward.spec;
@@ -57,7 +66,7 @@ function lintOverlaps(forwards: readonly PlacedSpec[], taken: ReadonlySet<number
         holder,
         forward,
         `${address.includes(":") ? `[${address}]` : address}:${port}`,
-        taken,
+        freeIn,
         linter,
       );
       break;
@@ -69,13 +78,13 @@ function tellOverlap(
   first: PlacedSpec,
   second: PlacedSpec,
   address: string,
-  taken: ReadonlySet<number>,
+  freeIn: FreeIn,
   linter: Linter,
 ): void {
   const message = `${quoted(first.spec.name)} and ${quoted(second.spec.name)} both use ${address}`;
   const related = { message: `${quoted(first.spec.name)} is here`, span: first.localAt };
   const range = second.range ?? first.range;
-  const [free] = range ? freePorts(range, taken) : [];
+  const [free] = range ? freeIn(range) : [];
   const hint =
     range === undefined || free === undefined
       ? 'use another port, or "local: auto"'
@@ -83,10 +92,10 @@ function tellOverlap(
   linter.tell("duplicate-local", { message, hint, span: second.localAt, related });
 }
 
-function lintRange({ spec, range, localAt }: PlacedSpec, taken: ReadonlySet<number>, linter: Linter): void {
+function lintRange({ spec, range, localAt }: PlacedSpec, freeIn: FreeIn, linter: Linter): void {
   const { local, name } = spec;
   if (range === undefined || local === "auto" || (local >= range.first && local <= range.last)) return;
-  const free = freePorts(range, taken);
+  const free = freeIn(range);
   const message = `${quoted(name)} uses ${local}, range ${range.name} is ${range.first}-${range.last}`;
   const hint = free.length > 0 ? `free: ${free.join(", ")}` : "no port of the range is free: widen it";
   const related = { message: `${range.name} is here`, span: range.at };
