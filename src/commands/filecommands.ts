@@ -128,11 +128,14 @@ function addAddresses({ world, outcome, command, shared, fileFlags }: CommandKit
 }
 
 function addImport({ world, outcome, command, colourFlag, filled }: CommandKit): void {
-  const usage = "import <source>";
+  const usage = "import [source]";
   const importing = colourFlag(
     command(usage, "print another tool's file, or - for standard input, as a forwards.yaml"),
   );
+  addPlaceFlags(importing, filled);
   importing
+    .option("--from-cluster", "what kftray's annotations on Services say, in place of a file")
+    .option("-A, --all-namespaces", "of all namespaces")
     .option(
       "--format <name>",
       "what it was made for (default: by what stands in it)",
@@ -143,11 +146,12 @@ function addImport({ world, outcome, command, colourFlag, filled }: CommandKit):
     .addHelpText(
       "after",
       "\nFormats: kftray, kftray-services, kubectl, compose, skaffold, tilt, devspace, kportal, krelay" +
-        "\n\nExamples:\n  kfwd import configs.json -o forwards.yaml\n  grep port-forward Makefile | kfwd import -",
+        "\n\nExamples:\n  kfwd import configs.json -o forwards.yaml\n  grep port-forward Makefile | kfwd import -" +
+        "\n  kfwd import --from-cluster -n shop",
     );
-  importing.action(async (source: string) => {
-    const { importFile } = await import("./import.ts");
-    outcome.exit = await importFile(world, source, importing.opts<ImportFlags>());
+  importing.action(async (source: string | undefined) => {
+    const { importAll } = await import("./import.ts");
+    outcome.exit = await importAll(world, source, importing.opts<ImportFlags>());
   });
 }
 
@@ -165,13 +169,7 @@ function addSchema({ world, outcome, command, colourFlag }: CommandKit): void {
 
 function addInit({ world, outcome, command, colourFlag, filled }: CommandKit): void {
   const init = colourFlag(command("init", "write a first forwards.yaml"));
-  for (const [flags, what] of [
-    ["-C, --context <name>", "kubeconfig context"],
-    ["-n, --namespace <name>", "namespace"],
-    ["--kubeconfig <path>", "kubeconfig"],
-  ] as const) {
-    init.option(flags, what, filled(init, flags));
-  }
+  addPlaceFlags(init, filled);
   init
     .option("--from-cluster", "a forward for each Service of the namespace")
     .option("-y, --yes", "ask nothing, write an example")
@@ -181,4 +179,15 @@ function addInit({ world, outcome, command, colourFlag, filled }: CommandKit): v
     const { init: run } = await import("./init.ts");
     outcome.exit = await run(world, init.opts<InitFlags>());
   });
+}
+
+/** Of commands that ask a cluster before there is a file. */
+function addPlaceFlags(command: Command, filled: CommandKit["filled"]): void {
+  for (const [flags, what] of [
+    ["-C, --context <name>", "kubeconfig context"],
+    ["-n, --namespace <name>", "namespace"],
+    ["--kubeconfig <path>", "kubeconfig"],
+  ] as const) {
+    command.option(flags, what, filled(command, flags));
+  }
 }

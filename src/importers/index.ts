@@ -1,6 +1,7 @@
 /** Files of other tools in, a forwards.yaml that is right out. Pure. */
 import type { DraftForward, LeftOut } from "./draft.ts";
 import { READERS, type Format } from "./formats.ts";
+import { readKftrayServices } from "./kftray.ts";
 import { forwardName } from "./names.ts";
 import { writeForwards, type Heading, type NamedDraft, type Written } from "./yamltext.ts";
 
@@ -30,6 +31,17 @@ export interface Imported {
 export function importText(text: string, format: Format, check: Check): Imported {
   const { forwards, leftOut } = READERS[format](text);
   return writeChecked({ about: `Imported from ${format} by kfwd.` }, forwards, leftOut, check);
+}
+
+/** What kftray's annotations on Services say. `context`: where they were found, if that was said. */
+export function importServices(
+  services: readonly unknown[],
+  context: string | undefined,
+  check: Check,
+): Imported {
+  const { forwards, leftOut } = readKftrayServices(JSON.stringify({ kind: "List", items: services }));
+  const placed = forwards.map((forward) => ({ ...forward, context }));
+  return writeChecked({ about: "Imported from kftray's annotations by kfwd." }, placed, leftOut, check);
 }
 
 /**

@@ -127,7 +127,7 @@ function readService(service: Bag, builder: DraftBuilder): void {
   const metadata = bagOf(service["metadata"]) ?? {};
   const annotations = bagOf(metadata["annotations"]) ?? {};
   const name = textOf(metadata["name"]);
-  if (name === undefined || service["kind"] !== "Service") return;
+  if (name === undefined || (service["kind"] ?? "Service") !== "Service") return; // items of a list have no kind
   if (String(annotations[ENABLED]) !== "true") return; // kftray leaves it out, too
   const namespace = textOf(metadata["namespace"]);
   const ports = portsOf(service);

@@ -14,6 +14,20 @@ export interface Surveyor extends AsyncDisposable {
     where: Pick<ForwardSpec, "kubeconfig" | "context" | "namespace">,
     signal: AbortSignal,
   ): Promise<{ readonly place: Place; readonly services: readonly SeenService[] }>;
+  /** The same as the API has them, with what others have noted on them. @throws KfwdError of exit status 4. */
+  serviceObjects(
+    where: Pick<ForwardSpec, "kubeconfig" | "context" | "namespace"> & {
+      readonly scope: "namespace" | "cluster";
+    },
+    signal: AbortSignal,
+  ): Promise<ServiceObjects>;
+}
+
+/** Services as JSON; `more`: there are others, which were not asked for. */
+export interface ServiceObjects {
+  readonly place: Place;
+  readonly items: readonly unknown[];
+  readonly more: boolean;
 }
 
 /** One forward, as it would fare now. */

@@ -55,6 +55,7 @@ export interface ServiceManifest {
   readonly clusterIP?: "None";
   /** Makes it an ExternalName service. */
   readonly externalName?: string;
+  readonly annotations?: Labels;
 }
 
 /** Where a Service without a selector leads. */
@@ -135,11 +136,11 @@ function containerPort({
 
 /** A Service as the API shows it. */
 export function serviceOf(namespace: string, manifest: ServiceManifest): Service {
-  const { name, selector, ports = [], clusterIP, externalName } = manifest;
+  const { name, selector, ports = [], clusterIP, externalName, annotations } = manifest;
   return {
     apiVersion: "v1",
     kind: "Service",
-    metadata: newMetadata(name, namespace),
+    metadata: newMetadata(name, namespace, annotations ? { annotations } : {}),
     spec: {
       type: externalName === undefined ? "ClusterIP" : "ExternalName",
       ...(selector === null || externalName !== undefined ? {} : { selector: selector ?? { app: name } }),

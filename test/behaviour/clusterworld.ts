@@ -403,10 +403,15 @@ function podSpec({ httpPort = 8080, lingerMs = 0, crashing = false }: AppSpec) {
 }
 
 function serviceObject(namespace: string, name: string, service: ServiceSpec) {
-  const { selects = name, ports = APP_SERVICE_PORTS, headless, externalName } = service;
+  const { selects = name, ports = APP_SERVICE_PORTS, headless, externalName, annotations = {} } = service;
   const spec =
     externalName === undefined
       ? { selector: selects === null ? null : { app: selects }, ...(headless ? { clusterIP: "None" } : {}) }
       : { type: "ExternalName", externalName };
-  return { apiVersion: "v1", kind: "Service", metadata: { name, namespace }, spec: { ...spec, ports } };
+  return {
+    apiVersion: "v1",
+    kind: "Service",
+    metadata: { name, namespace, annotations },
+    spec: { ...spec, ports },
+  };
 }

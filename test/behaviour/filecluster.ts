@@ -145,6 +145,52 @@ export function describeFileAndCluster(world: () => World): void {
       await project.ok("check");
     });
 
+    test("import --from-cluster takes what kftray has noted on Services, and says what it could not", async () => {
+      const noted = await world().newNamespace();
+      const annotations = (configs?: string) => ({
+        "kftray.app/enabled": "true",
+        ...(configs !== undefined && { "kftray.app/configs": configs }),
+      });
+      const ports = [{ name: "http", port: 80, targetPort: 8080 }];
+      await world().createService(noted, "web", {
+        ports,
+        annotations: annotations("shop-web-18080-http, nonsense"),
+      });
+      await world().createService(noted, "api", {
+        ports: [{ name: "api", port: 18081, targetPort: 8080 }],
+        annotations: annotations(),
+      });
+      await world().createService(noted, "off", { ports, annotations: { "kftray.app/enabled": "false" } });
+      await using project = await Project.create({ kubeconfig: world().kubeconfig("admin") });
+      const { stdout, stderr } = await project.ok("import", "--from-cluster", "-n", noted);
+      expect(stdout).toContain('  shop-web: "18080:svc/web:http"\n');
+      expect(stdout).toContain('  api: "18081:svc/api:api"\n');
+      expect(stdout).toContain(`\nnamespace: ${noted}\n`);
+      expect(stdout).not.toContain("svc/off");
+      expect(stderr).toContain("left out web: nonsense: kftray.app/configs is alias-localport-targetport\n");
+      expect(stderr).toContain("2 forwards from the cluster\n");
+      const all = await project.ok(
+        "import",
+        "--from-cluster",
+        "-A",
+        "-C",
+        world().context,
+        "-o",
+        "forwards.yaml",
+      );
+      expect(all.stdout).toBe("");
+      expect((await project.ok("config", "--names")).stdout).toContain("shop-web\n");
+      expect(await project.run("import", "--from-cluster", "-n", namespace)).toMatchObject({
+        status: 2,
+        stderr: expect.stringContaining(
+          `no Service in namespace "${namespace}" has kftray's annotations`,
+        ) as string,
+      });
+      const denied = await Project.create({ kubeconfig: world().kubeconfig("nobody") });
+      expect((await denied.run("import", "--from-cluster", "-n", noted)).status).toBe(4);
+      await denied[Symbol.asyncDispose]();
+    });
+
     test("init --from-cluster where there is nothing: exit 2, and no file", async () => {
       const bare = await world().newNamespace();
       await using project = await Project.create({ kubeconfig: world().kubeconfig("admin") });

@@ -251,9 +251,10 @@ export class SandboxWorld implements World {
 }
 
 function serviceManifestOf(name: string, service: ServiceSpec) {
-  const { selects = name, ports = APP_SERVICE_PORTS, headless, externalName } = service;
+  const { selects = name, ports = APP_SERVICE_PORTS, headless, externalName, annotations } = service;
   return {
     name,
+    ...(annotations ? { annotations } : {}),
     selector: selects === null ? null : { app: selects },
     ports,
     ...(headless ? { clusterIP: "None" as const } : {}),

@@ -19,6 +19,7 @@ export interface ServiceSpec {
   readonly ports?: readonly ServicePort[];
   readonly headless?: boolean;
   readonly externalName?: string;
+  readonly annotations?: Readonly<Record<string, string>>;
 }
 
 /** An EndpointSlice with one endpoint and one port. */

@@ -153,6 +153,9 @@ export class ArgvGround implements AsyncDisposable {
       stdout: streams.stdout,
       stderr: streams.stderr,
       onInterrupt: (listener) => interrupts.on(listener),
+      onSignal: () => ({ [Symbol.dispose]: () => {} }), // nobody sends any
+      machine: { node: process.versions.node, platform: process.platform, arch: process.arch },
+      loadBrowser: () => Promise.resolve({ openInBrowser: () => Promise.resolve() }),
       loadCompletionScripts: () => import("../../src/commands/completionscripts.ts"),
       loadPrompts: () => import("../../src/commands/prompts.ts"),
       loadImporters: () => import("../../src/importers/index.ts"),

@@ -91,7 +91,21 @@ const WRONG: readonly (readonly [args: readonly string[], message: string, hint:
   [["check", "x"], 'too many arguments for "kfwd check"', "kfwd help check"],
   [["port"], 'argument "name" is missing', "kfwd help port"],
   [["url", "a", "b"], 'too many arguments for "kfwd url"', "kfwd help url"],
-  [["import"], 'argument "source" is missing', "kfwd help import"],
+  [
+    ["import"],
+    "import needs a file, or --from-cluster",
+    "kfwd import FILE, or kfwd import --from-cluster -n NAMESPACE",
+  ],
+  [
+    ["import", "a.json", "--from-cluster"],
+    "--from-cluster cannot go with a file",
+    "kfwd import FILE, or kfwd import --from-cluster -n NAMESPACE",
+  ],
+  [
+    ["import", "a.json", "-A"],
+    "--all-namespaces is for --from-cluster",
+    "kfwd import FILE, or kfwd import --from-cluster -n NAMESPACE",
+  ],
   [["import", "missing.json"], 'cannot read "missing.json": no such file or folder', ""],
   [["import", "."], 'cannot read ".": it is a folder', ""],
   [

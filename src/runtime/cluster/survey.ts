@@ -2,7 +2,7 @@
 import * as z from "zod/mini";
 import { ERRORS, KfwdError } from "../../errors.ts";
 import type { Clock, Place, Resolution } from "../deps.ts";
-import type { Examined, SeenService, Surveyor } from "../surveyor.ts";
+import type { Examined, SeenService, ServiceObjects, Surveyor } from "../surveyor.ts";
 import { reasonOf } from "./failures.ts";
 import type { KubeApi } from "./kubeapi.ts";
 import { SERVICES } from "./objects.ts";
@@ -17,7 +17,10 @@ const ANSWER_MS = 15_000;
 const SERVICES_MAX = 500;
 
 const Version = z.object({ minor: z.string() });
-const List = z.object({ items: z.nullish(z.array(z.unknown())) });
+const List = z.object({
+  metadata: z.nullish(z.object({ continue: z.nullish(z.string()) })),
+  items: z.nullish(z.array(z.unknown())),
+});
 
 /** From this minor version of Kubernetes on, `get pods/portforward` is not enough for a WebSocket. */
 const CREATE_ALONE_SINCE = 35;
@@ -60,14 +63,7 @@ export class ClusterSurvey implements Surveyor {
     where: Parameters<Surveyor["services"]>[0],
     signal: AbortSignal,
   ): Promise<{ readonly place: Place; readonly services: readonly SeenService[] }> {
-    const place = this.place(where);
-    const { namespace } = place;
-    const { group, resource } = SERVICES;
-    const call = { verb: "list", resource, namespace };
-    const path = [...group, "namespaces", namespace, resource];
-    const answer = await this.#api.rest(place).ask({ path, query: { limit: SERVICES_MAX }, call }, signal);
-    const list = List.safeParse(answer);
-    const items = list.success ? (list.data.items ?? []) : [];
+    const { place, items } = await this.serviceObjects({ ...where, scope: "namespace" }, signal);
     const services = items.map((item) => SERVICES.read(item)).filter((service) => service !== undefined);
     return {
       place,
@@ -77,6 +73,21 @@ export class ClusterSurvey implements Surveyor {
         ports,
       })),
     };
+  }
+
+  async serviceObjects(
+    { scope, ...where }: Parameters<Surveyor["serviceObjects"]>[0],
+    signal: AbortSignal,
+  ): Promise<ServiceObjects> {
+    const place = this.place(where);
+    const { namespace } = place;
+    const { group, resource } = SERVICES;
+    const call = { verb: "list", resource, namespace };
+    const path = scope === "cluster" ? [...group, resource] : [...group, "namespaces", namespace, resource];
+    const answer = await this.#api.rest(place).ask({ path, query: { limit: SERVICES_MAX }, call }, signal);
+    const list = List.safeParse(answer);
+    if (!list.success) return { place, items: [], more: false };
+    return { place, items: list.data.items ?? [], more: Boolean(list.data.metadata?.continue) };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
