@@ -40,7 +40,7 @@ export async function fuzzArgv(request: ArgvRequest): Promise<ArgvReport> {
     const told = `seed ${seed}, line ${done}: ${JSON.stringify(line)}`;
     done++;
     try {
-      const outcome = await ground.run(line, patience);
+      const outcome = await ground.run(line, isDetaching(line) ? detachingPatience(patience) : patience);
       const fault = faultOf(line, outcome);
       if (fault !== undefined) failures.push(`${fault}: ${told}\n${outcome.stderr}`);
       const ended = commands.get(line.args[0] ?? "") ?? commands.get("");
@@ -52,6 +52,15 @@ export async function fuzzArgv(request: ArgvRequest): Promise<ArgvReport> {
     if (done % 250 === 0) request.progress?.(done, slowest.ms);
   }
   return { lines: done, commands: Object.fromEntries(commands), slowest, failures };
+}
+
+function isDetaching({ args }: CommandLine): boolean {
+  return args.includes("-d") || args.includes("--detach") || args.includes("--wait");
+}
+
+/** A supervisor that a process of its own has to become takes a while. */
+function detachingPatience({ interruptMs, limitMs }: Patience): Patience {
+  return { interruptMs: 5 * interruptMs, limitMs: 5 * interruptMs + limitMs };
 }
 
 /** Some lines for processes of their own, where Node takes `--env-file` for itself. */
