@@ -6,6 +6,7 @@ import type { Diagnostic } from "../schema/diagnostic.ts";
 import type { ParseResult } from "../schema/parse.ts";
 import { examineAll, examinedRecord, exitOf } from "./clustercheck.ts";
 import { gainByRelay, type Gain } from "./gain.ts";
+import { fixFiles, refuseFix } from "./fix.ts";
 import { Output } from "./output.ts";
 import { findingRecord, loadRequest, refuseUnknownProfiles, refuseUntrusted, tellFindings } from "./plan.ts";
 import { clusterLines } from "./render/clusterview.ts";
@@ -16,6 +17,8 @@ export interface CheckFlags extends ClusterFlags {
   readonly strict?: boolean;
   readonly cluster?: boolean;
   readonly all?: boolean;
+  readonly fix?: boolean;
+  readonly dryRun?: boolean;
 }
 
 /** 2 when the files cannot be used, or with `--strict` when there is anything to warn of. */
@@ -29,7 +32,15 @@ export async function check(world: World, flags: CheckFlags): Promise<number> {
       `--all cannot go with ${what}: it reads the files once for each environment`,
     );
   }
-  const first = await world.runtime.load(request);
+  refuseFix(flags, request.files);
+  let first = await world.runtime.load(request);
+  const fixed = flags.fix ? fixFiles(world, first, howToFix(flags), out) : [];
+  if (flags.dryRun && first.parsed.kind === "valid") {
+    if (flags.json)
+      out.json({ schema: "kfwd.check/1", file: first.config.shownAs, ok: true, wouldFix: fixed });
+    return 0;
+  }
+  if (fixed.length > 0) first = await world.runtime.load(request);
   if (first.parsed.kind === "valid") refuseUnknownProfiles(first.parsed, flags);
   const told = new Set<string>();
   const results = [await checkOne(world, flags, out, first, told)];
@@ -50,9 +61,15 @@ export async function check(world: World, flags: CheckFlags): Promise<number> {
     findings,
     more,
     gainByRelay: gains,
+    ...(flags.fix && { fixed }),
     ...cluster,
   });
   return exit;
+}
+
+function howToFix({ dryRun, json }: CheckFlags): "write" | "show" | "list" {
+  if (!dryRun) return "write";
+  return json ? "list" : "show";
 }
 
 interface Result {

@@ -40,9 +40,11 @@ function addCheck({ world, outcome, command, shared, clusterFlags }: CommandKit)
     .option("--strict", "warnings count as errors")
     .option("--all", "each environment of the file, not only the one that is chosen")
     .option("--cluster", "also ask the cluster: targets, ports, rights, ready pods")
+    .option("--fix", "put forwards that are written in one line into quotes")
+    .option("--dry-run", "with --fix: print what would change as a diff, and change nothing")
     .addHelpText(
       "after",
-      "\nExamples:\n  kfwd check\n  kfwd check --strict --all    as a CI job, of every environment; asks no cluster",
+      "\nExamples:\n  kfwd check\n  kfwd check --fix --dry-run\n  kfwd check --strict --all    as a CI job, of every environment; asks no cluster",
     );
   check.action(async () => {
     const { check: run } = await import("./check.ts");

@@ -65,6 +65,7 @@ export { inEnvironment } from "./projects.ts";
 export type { GoodConfig, TrustQuestion } from "./guard.ts";
 export type { LoadedConfig, LoadRequest } from "./projectload.ts";
 export { LOG_LEVELS, decodeLogLine, type LogLevel, type LogLine } from "./wire/logline.ts";
+export { mendText, replaceFile } from "./mendfile.ts";
 export type { Project, ProjectChoice } from "./projects.ts";
 export type { Session, SessionEnd } from "./session.ts";
 export type { Examined, SeenService, Surveyor } from "./surveyor.ts";

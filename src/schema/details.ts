@@ -24,6 +24,19 @@ export interface ProjectDetails {
   readonly lint: Readonly<Partial<Record<LintRule, "off" | "warn" | "error">>>;
   /** What the files want that only trusted files may have. */
   readonly demands: readonly TrustDemand[];
+  /** What can be mended in the files as it is. */
+  readonly fixes: readonly TextFix[];
+}
+
+/** A stretch of a file, in UTF-16 units of its text without a byte order mark, and what is to stand there. */
+export interface TextFix {
+  readonly rule: LintRule;
+  /** Absolute, symlinks resolved. */
+  readonly path: string;
+  readonly start: number;
+  readonly end: number;
+  readonly text: string;
+  readonly source: SourcePosition;
 }
 
 /** One forward of the files. */

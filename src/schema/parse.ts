@@ -5,6 +5,7 @@ import { demandsOf } from "./demands.ts";
 import type { EntryDetails, ProjectDetails } from "./details.ts";
 import type { Diagnostic, Texts } from "./diagnostic.ts";
 import { PROJECT_NAME } from "./fields.ts";
+import { fixesOf } from "./fixes.ts";
 import type { PathBase } from "./paths.ts";
 import type { Overrides, PlacedSpec } from "./rawentry.ts";
 import { quoted } from "../printable.ts";
@@ -125,6 +126,7 @@ function detailsOf(compiled: Compiled, { files }: ProjectFiles): ProjectDetails 
       .map(({ role, file }) => ({ name: file.name, path: file.path, role })),
     lint: compiled.lint,
     demands: demandsOf(placed, compiled.defaults),
+    fixes: fixesOf(layers, compiled.lint),
   };
 }
 
