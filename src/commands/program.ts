@@ -4,6 +4,7 @@ import { KfwdError } from "../errors.ts";
 import { shellWord } from "../shellword.ts";
 import { addCompletion } from "./completioncommand.ts";
 import { addDemo } from "./democommand.ts";
+import { addDoctor } from "./doctorcommand.ts";
 import { addDown } from "./downcommand.ts";
 import { addFileCommands, type CommandKit } from "./filecommands.ts";
 import { addHelp, HELP_TOPICS } from "./helpcommand.ts";
@@ -81,6 +82,7 @@ export function programFor(world: World, outcome: { exit: number }, words: reado
   addSingleCommands(kit);
   addLookCommands(kit);
   addPrune(kit);
+  addDoctor(kit);
   addRbac(kit);
   addFileCommands(kit);
   addToolCommands(kit);

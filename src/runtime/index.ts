@@ -7,8 +7,9 @@ import { resolve } from "node:path";
 import { hashOfFile, type ConfigText } from "./configfile.ts";
 import { ownIdentity } from "./daemon/identity.ts";
 import { connectControl, type ControlClient } from "./daemon/controlclient.ts";
+import type { Finding } from "./checkup.ts";
 import { lockTrouble, type LockDeps, type LockState } from "./daemon/inspect.ts";
-import type { PlaceFacts } from "./daemon/place.ts";
+import { findRuntimeFolder, type PlaceFacts } from "./daemon/place.ts";
 import { logPath } from "./daemon/projectfiles.ts";
 import { LogReader } from "./daemon/readlog.ts";
 import { terminate, type Terminated, type TerminateOptions } from "./daemon/terminate.ts";
@@ -25,6 +26,7 @@ import {
 } from "./guard.ts";
 import { contextsIn, type NamedContext } from "./kubecontexts.ts";
 import { kubeconfigPaths } from "./kubefacts.ts";
+import { checkFolders, checkKubeconfigFiles } from "./localcheck.ts";
 import { loadProject, type LoadedConfig, type LoadRequest } from "./projectload.ts";
 import {
   findProject,
@@ -48,6 +50,8 @@ export { foldersAbove } from "./configfile.ts";
 export type { Listed } from "./listing.ts";
 export { Board } from "./board.ts";
 export { targetText } from "./core/describe.ts";
+export { NO_NAMES, troubleFinding, type Finding, type FindingState, type PrivateNames } from "./checkup.ts";
+export { RELAY_IMAGE } from "./core/rights.ts";
 export { rolesFor, type NeededRole, type RoleRule } from "./core/roles.ts";
 export { readinessOf, type Readiness } from "./core/readiness.ts";
 export { STAGES } from "./core/status.ts";
@@ -68,7 +72,7 @@ export { LOG_LEVELS, decodeLogLine, type LogLevel, type LogLine } from "./wire/l
 export { mendText, replaceFile } from "./mendfile.ts";
 export type { Project, ProjectChoice } from "./projects.ts";
 export type { Session, SessionEnd } from "./session.ts";
-export type { Examined, SeenService, Surveyor } from "./surveyor.ts";
+export type { Attended, AttendHow, Examined, SeenService, Surveyor } from "./surveyor.ts";
 
 /** How long a supervisor may take to answer a greeting. */
 const CONNECT_MS = 2_000;
@@ -263,6 +267,27 @@ export class Runtime {
   async survey(): Promise<Surveyor> {
     const program = await this.#world.loadSurvey();
     return program.openSurvey();
+  }
+
+  /** The folders that kfwd writes to. */
+  folders(): readonly Finding[] {
+    return checkFolders(this.#world.facts);
+  }
+
+  /** The files of a kubeconfig; undefined: those that are taken when none is named. */
+  kubeconfigFiles(named: string | undefined): readonly Finding[] {
+    return checkKubeconfigFiles(named && resolve(this.#world.cwd, named), this.#world.facts);
+  }
+
+  /** Binds what a forward wants to bind, and lets go of it. @throws KfwdError of exit status 5. */
+  async tryPort(forward: Pick<ForwardSpec, "name" | "bind" | "protocol">, port: number): Promise<void> {
+    const program = await this.#world.loadSurvey();
+    await program.tryPort(forward, port, findRuntimeFolder(this.#world.facts));
+  }
+
+  /** The user's home folder. */
+  get home(): string {
+    return this.#world.facts.home;
   }
 
   #surroundings(): Surroundings {

@@ -1,6 +1,7 @@
 /** What may be asked of clusters without a supervisor: whether forwards would work, and what there is to forward to. */
 import type { ForwardSpec } from "../schema/spec.ts";
 import type { Place } from "./deps.ts";
+import type { Finding, PrivateNames } from "./checkup.ts";
 import type { Reason } from "./core/status.ts";
 
 /** Disposing closes its connections. */
@@ -9,6 +10,14 @@ export interface Surveyor extends AsyncDisposable {
   place(where: Pick<ForwardSpec, "kubeconfig" | "context" | "namespace">): Place;
   /** What the cluster says to one forward. Never throws but for the signal: that there is no cluster is an answer, too. */
   examine(forward: ForwardSpec, signal: AbortSignal): Promise<Examined>;
+  /** Looks at one context, as far as `how` lets it. Never throws; what the signal cuts short is told with its reason. */
+  attend(
+    where: Pick<ForwardSpec, "kubeconfig" | "context" | "namespace">,
+    how: AttendHow,
+    signal: AbortSignal,
+  ): Promise<Attended>;
+  /** Which ways to open connections get through to a pod. Never throws but for the signal. */
+  rungs(place: Place, pod: string, signal: AbortSignal): Promise<Finding>;
   /** The Services of a namespace. @throws KfwdError of exit status 4. */
   services(
     where: Pick<ForwardSpec, "kubeconfig" | "context" | "namespace">,
@@ -28,6 +37,17 @@ export interface ServiceObjects {
   readonly place: Place;
   readonly items: readonly unknown[];
   readonly more: boolean;
+}
+
+/** `leave`: no plugin is run, no file that it names is read, and nothing is sent to its server. */
+export type AttendHow = "ask" | "leave";
+
+/** What there is to say of a context. */
+export interface Attended {
+  /** Null when the kubeconfig or the context is not there. */
+  readonly place: Place | null;
+  readonly findings: readonly Finding[];
+  readonly names: PrivateNames;
 }
 
 /** One forward, as it would fare now. */
@@ -60,4 +80,10 @@ export interface SeenService {
 /** What the bundle that speaks Kubernetes offers to commands, which load it only when they need it. */
 export interface SurveyProgram {
   openSurvey(): Surveyor;
+  /** Binds what a forward wants to bind, and lets go of it. @throws KfwdError of exit status 5. */
+  tryPort(
+    forward: Pick<ForwardSpec, "name" | "bind" | "protocol">,
+    port: number,
+    runtimeFolder: string,
+  ): Promise<void>;
 }

@@ -42,7 +42,8 @@ export function trust(files: readonly ReadFile[], facts: PlaceFacts): void {
   }
 }
 
-function trustFolder({ env, platform, home }: PlaceFacts): string {
+/** Where the marks are kept; it may not be there. */
+export function trustFolder({ env, platform, home }: PlaceFacts): string {
   const named = env["XDG_DATA_HOME"];
   if (named !== undefined && isAbsolute(named)) return join(named, "kfwd", "trust");
   const base =

@@ -1,12 +1,10 @@
 /** The relay's pod as it is sent to the API server: a pure function of what the file says and whose relay it is. */
+import { RELAY_IMAGE } from "../core/rights.ts";
 import type { RelayWish } from "../deps.ts";
 import { patched } from "./relaypatch.ts";
 
 /** Where the relay listens inside its pod. */
 export const RELAY_PORT = 7713;
-
-/** A stock image; `relay.image` names another one. */
-export const RELAY_IMAGE = "docker.io/library/node:24-alpine";
 
 /** What the file may say of the pod. */
 export type RelayWishes = RelayWish;

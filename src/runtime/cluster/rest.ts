@@ -63,6 +63,16 @@ export class RestClient implements Disposable {
     return this.#parse(text);
   }
 
+  /** As {@link ask}, with what the server says of its time. */
+  async greet(
+    request: ApiRequest,
+    signal: AbortSignal,
+  ): Promise<{ readonly json: unknown; readonly date: string | undefined }> {
+    const response = await this.#send(request, signal);
+    const { date } = response.headers;
+    return { json: this.#parse((await this.#body(response, BODY_MAX_BYTES, signal)) ?? ""), date };
+  }
+
   /**
    * One page of a list: `take` is called with the JSON of each item as it arrives, the promise resolves with the
    * list's own members.

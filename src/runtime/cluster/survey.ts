@@ -2,10 +2,13 @@
 import * as z from "zod/mini";
 import { ERRORS, KfwdError } from "../../errors.ts";
 import type { Clock, Place, Resolution } from "../deps.ts";
-import type { Examined, SeenService, ServiceObjects, Surveyor } from "../surveyor.ts";
+import type { Finding } from "../checkup.ts";
+import type { Attended, Examined, SeenService, ServiceObjects, Surveyor } from "../surveyor.ts";
+import { attend, type CheckupDeps } from "./checkup.ts";
 import { reasonOf } from "./failures.ts";
 import type { KubeApi } from "./kubeapi.ts";
 import { SERVICES } from "./objects.ts";
+import { checkRungs } from "./rungcheck.ts";
 import { Reviews, rightsFor, rightText, type Rights } from "./reviews.ts";
 
 type Forward = Parameters<Surveyor["examine"]>[0];
@@ -30,9 +33,11 @@ export class ClusterSurvey implements Surveyor {
   readonly #api: KubeApi;
   readonly #clock: Clock;
   readonly #reviews: Reviews;
+  readonly #checkup: CheckupDeps;
 
-  constructor(api: KubeApi, clock: Clock) {
+  constructor(api: KubeApi, clock: Clock, checkup: Pick<CheckupDeps, "sources" | "platform">) {
     this.#api = api;
+    this.#checkup = { ...checkup, api, clock };
     this.#clock = clock;
     this.#reviews = new Reviews(api);
   }
@@ -57,6 +62,15 @@ export class ClusterSurvey implements Surveyor {
       if (known.place !== null) signal.throwIfAborted();
       return { ...known, reason: reasonOf(thrown) };
     }
+  }
+
+  attend(...[where, how, signal]: Parameters<Surveyor["attend"]>): Promise<Attended> {
+    const { kubeconfig, context, namespace } = where;
+    return attend(this.#checkup, { kubeconfig, context, namespace }, how, signal);
+  }
+
+  rungs(place: Place, pod: string, signal: AbortSignal): Promise<Finding> {
+    return checkRungs(this.#checkup, place, pod, signal);
   }
 
   async services(

@@ -33,6 +33,9 @@ export interface HelpfulVerb {
   readonly without: string;
 }
 
+/** What relays run: a stock image; `relay.image` names another one. */
+export const RELAY_IMAGE = "docker.io/library/node:24-alpine";
+
 const WATCH: HelpfulVerb = { verb: "watch", without: "changes in the cluster are seen after 5 to 30 s" };
 
 /** In the order in which they are used; the last is for the connections. */
