@@ -97,6 +97,8 @@ export interface Cluster extends AsyncDisposable {
       readonly pick?: ForwardSpec["pick"] | undefined;
       /** Which ports of Services and pods count. Absent: TCP. */
       readonly protocol?: "tcp" | "udp";
+      /** Those with the same one lead to one pod as long as it serves. Absent: it leads where it likes. */
+      readonly entry?: string | undefined;
     },
     tell: (resolution: Resolution) => void,
   ): Disposable;

@@ -1,5 +1,6 @@
 /** What a forward's target means now and on every change, as events of its machine. */
 import type { ForwardSpec } from "../schema/spec.ts";
+import { entryOf } from "./core/entryname.ts";
 import type { ForwardEvent } from "./core/forward.ts";
 import type { Endpoint } from "./core/status.ts";
 import type { Cluster, Place, Resolution } from "./deps.ts";
@@ -9,7 +10,7 @@ import type { Route } from "./route.ts";
 /** Undefined where nothing can ever change: a host outside the cluster is told at once. */
 export function followTarget(
   cluster: Cluster,
-  { target, remotePort, protocol, pick }: ForwardSpec,
+  { name, target, remotePort, protocol, pick }: ForwardSpec,
   place: Place,
   { needsIp }: Pick<Route, "needsIp">,
   dispatch: (event: ForwardEvent) => void,
@@ -18,7 +19,10 @@ export function followTarget(
     if (told.kind === "none") dispatch({ type: "none", reason: told.reason });
     else dispatch({ type: "found", endpoint: needsIp ? told.endpoint : withoutAddress(told.endpoint) });
   };
-  if (target.kind !== "host") return cluster.follow({ place, target, remotePort, pick, protocol }, tell);
+  if (target.kind !== "host") {
+    const entry = entryOf(name) === name ? undefined : entryOf(name);
+    return cluster.follow({ place, target, remotePort, pick, protocol, entry }, tell);
+  }
   tell(hostEndpoint(place, target.name, remotePort));
   return undefined;
 }

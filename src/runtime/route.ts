@@ -1,6 +1,7 @@
 /** How a forward gets to its endpoint: straight through the API server, or from there through a relay pod. */
 import { isRelayed } from "../relayed.ts";
 import type { ForwardSpec } from "../schema/spec.ts";
+import { entryOf } from "./core/entryname.ts";
 import { policyOf, type Policy } from "./core/forward.ts";
 import type { Endpoint, Reason, RelayPod } from "./core/status.ts";
 import type {
@@ -232,7 +233,7 @@ class RelayRoute implements Route {
 /** The forwards of one entry have its name before a colon. */
 function wishOf({ name, relay = {} }: ForwardSpec): RelayWish {
   const { share, ...rest } = relay;
-  return share === "entry" ? { ...rest, entry: name.replace(/:.*$/, "") } : rest;
+  return share === "entry" ? { ...rest, entry: entryOf(name) } : rest;
 }
 
 function noAddress({ pod }: Endpoint): Reason {

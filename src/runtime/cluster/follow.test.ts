@@ -46,12 +46,14 @@ class Rig implements AsyncDisposable {
     target: Target = SVC,
     namespace = "shop",
     rest = this.rest,
+    more: Pick<FollowRequest, "pick" | "entry"> & { readonly random?: () => number } = {},
   ): { told: string[]; follower: Disposable } {
     const told: string[] = [];
     const remotePort = target.kind === "svc" ? undefined : ({ via: "pod", port: 1 } as const);
     const { context } = rest.access;
-    const request = { place: { kubeconfig: undefined, context, namespace }, target, remotePort };
-    const around = { rest, clock: this.clock, random: () => 0.5, log: LOG };
+    const { random = () => 0.5, ...wishes } = more;
+    const request = { place: { kubeconfig: undefined, context, namespace }, target, remotePort, ...wishes };
+    const around = { rest, clock: this.clock, random, log: LOG };
     let phase: "asking" | "following" = "asking";
     const follower = this.followers.follow(around, request, (resolution) => {
       expect(phase).toBe("following"); // never told from within the call
@@ -281,5 +283,43 @@ describe("trouble", () => {
     while (missing.told.length < 3) await rig.clock.advance(100);
     expect(found.told).toEqual(["a:8080"]);
     expect(missing.told).toEqual(["PodMissing", "Unreachable", "PodMissing"]);
+  });
+});
+
+describe("forwards of one entry", () => {
+  /** Two that would go to different pods by themselves. */
+  const two = (rig: Rig, entry: string | undefined) => {
+    const pick = "random" as const;
+    const first = rig.follow(SVC, "shop", rig.rest, { pick, entry, random: () => 0.99 });
+    const second = rig.follow(SVC, "shop", rig.rest, { pick, entry, random: () => 0 });
+    return { first, second };
+  };
+
+  test("lead to one pod, which the first of them has chosen, and to the next one together", async () => {
+    await using rig = await Rig.start();
+    for (const name of ["b", "c", "d"]) rig.server.put("shop", "pods", podJson(name));
+    const { first, second } = two(rig, "kafka");
+    await until(() => first.told.length + second.told.length === 2);
+    expect(first.told).toEqual(second.told);
+    const [pod = ""] = (first.told[0] ?? "").split(":");
+    rig.server.put("shop", "pods", podJson(pod, { ready: false }));
+    await until(() => first.told.length + second.told.length === 4);
+    expect(first.told[1]).not.toBe(first.told[0]);
+    expect(first.told).toEqual(second.told);
+    for (const { follower } of [first, second]) follower[Symbol.dispose]();
+  });
+
+  test("that come later join them; others go where they like", async () => {
+    await using rig = await Rig.start();
+    for (const name of ["b", "c"]) rig.server.put("shop", "pods", podJson(name));
+    const { first, second } = two(rig, undefined);
+    await until(() => first.told.length + second.told.length === 2);
+    expect(first.told).not.toEqual(second.told);
+    const one = rig.follow(SVC, "shop", rig.rest, { pick: "random", entry: "kafka", random: () => 0.99 });
+    await until(() => one.told.length === 1);
+    const late = rig.follow(SVC, "shop", rig.rest, { entry: "kafka" });
+    await until(() => late.told.length === 1);
+    expect(late.told).toEqual(one.told);
+    for (const { follower } of [first, second, one, late]) follower[Symbol.dispose]();
   });
 });

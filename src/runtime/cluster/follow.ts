@@ -2,6 +2,7 @@
 import type { Endpoint, Reason } from "../core/status.ts";
 import type { Clock, Resolution } from "../deps.ts";
 import { PODS, SERVICES, WORKLOADS, type Pod, type Service, type Workload } from "./objects.ts";
+import { isReadyIn, PodGroups, type PodGroup } from "./podgroups.ts";
 import type { ReflectorSurroundings } from "./reflector.ts";
 import type { RestClient } from "./rest.ts";
 import { Shunned } from "./shunned.ts";
@@ -25,6 +26,7 @@ export class Followers implements AsyncDisposable {
     Object.entries(WORKLOADS).map(([kind, workload]) => [kind, new SharedReflectors<Workload>(workload)]),
   );
 
+  readonly #groups = new PodGroups();
   readonly #shunned: Shunned;
 
   constructor(clock: Clock) {
@@ -64,7 +66,9 @@ export class Followers implements AsyncDisposable {
       openSlices: () => this.#slices.share(around, namespace, onChange),
     });
     const lean = (): Leaning => ({ random: around.random(), shunned: this.#shunned });
-    return new Follower(request, { tell, open, lean });
+    const group =
+      request.entry === undefined ? undefined : this.#groups.join(groupKey(request, request.entry));
+    return new Follower(request, { tell, open, lean, group });
   }
 
   /** `tell` is called with each change that leaves the pod no more: its object is gone, or it will never run again. */
@@ -132,6 +136,12 @@ interface FollowerDeps {
   readonly tell: (resolution: Resolution) => void;
   readonly open: (onChange: () => void) => Sources;
   readonly lean: () => Leaning;
+  readonly group: PodGroup | undefined;
+}
+
+/** Forwards of one entry may be on their way to another cluster one by one. */
+function groupKey({ place, target }: FollowRequest, entry: string): string {
+  return JSON.stringify([place.kubeconfig, place.context, place.namespace, target, entry]);
 }
 
 class Follower implements Disposable {
@@ -143,8 +153,10 @@ class Follower implements Disposable {
   #tell: ((resolution: Resolution) => void) | undefined;
   #told: Resolution | undefined;
   #inUse: Endpoint | undefined;
+  readonly #group: PodGroup | undefined;
 
-  constructor(request: FollowRequest, { tell, open, lean }: FollowerDeps) {
+  constructor(request: FollowRequest, { tell, open, lean, group }: FollowerDeps) {
+    this.#group = group;
     this.#request = request;
     this.#tell = tell;
     this.#lean = lean;
@@ -153,6 +165,7 @@ class Follower implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    if (this.#tell !== undefined) this.#group?.[Symbol.dispose]();
     this.#tell = undefined;
     for (const source of this.#all()) source[Symbol.dispose]();
   }
@@ -197,9 +210,21 @@ class Follower implements Disposable {
       scope: (services ?? workloads ?? pods).scope,
       slices: this.#slices?.objects ?? new Map<string, EndpointSlice>(),
     };
-    const resolution = resolve(this.#request, snapshot, this.#inUse, this.#lean());
+    const leaning = this.#lean();
+    const resolution = resolve(this.#request, snapshot, this.#wanted(), leaning);
+    if (resolution.kind === "found") {
+      const serves = (uid: string): boolean =>
+        leaning.shunned.get(uid) === undefined && isReadyIn(snapshot.pods.values(), uid);
+      this.#group?.chose(resolution.endpoint.podUid, serves);
+    }
     // A stale "none" says less than why nothing newer is known; an endpoint may well live on while the API does not.
     return resolution.kind === "none" && trouble ? { kind: "none", reason: trouble } : resolution;
+  }
+
+  /** The pod to keep to. */
+  #wanted(): Pick<Endpoint, "podUid"> | undefined {
+    const lead = this.#group?.lead;
+    return lead === undefined ? this.#inUse : { podUid: lead };
   }
 
   #all(): readonly Share<unknown>[] {

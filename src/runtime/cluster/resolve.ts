@@ -39,7 +39,7 @@ const NO_LEANING: Leaning = { random: 0, shunned: new Map<string, number>() };
 export function resolve(
   request: FollowRequest,
   snapshot: Snapshot,
-  inUse: Endpoint | undefined,
+  inUse: Pick<Endpoint, "podUid"> | undefined,
   leaning = NO_LEANING,
 ): Resolution {
   const wanted = wantedOf(request, snapshot);
