@@ -10,11 +10,13 @@ import { Output } from "./output.ts";
 import { chooseNames, readPlan, type Chosen } from "./plan.ts";
 import { durationText } from "./render/forward.ts";
 import { Start } from "./start.ts";
+import { withTtl } from "./ttl.ts";
 import { INTERRUPTED, NOT_STARTED, type ClusterFlags, type Interrupt, type World } from "./world.ts";
 
 export interface RunFlags extends ClusterFlags {
   readonly waitTimeout?: string;
   readonly onLost?: "warn" | "fail";
+  readonly ttl?: string;
   readonly allowMetadata?: readonly string[];
 }
 
@@ -78,7 +80,7 @@ async function perform(request: Run): Promise<number> {
     owner: "client",
     onEnding: waitingFor(out),
   } as const;
-  const session = await world.runtime.open(plan, manner, signals.early);
+  const session = await world.runtime.open(withTtl(plan, chosen.names, flags.ttl), manner, signals.early);
   const start = new Start(world, out, session, chosen);
   try {
     sayReplaced(out, session);
@@ -133,10 +135,7 @@ async function keepCompany(
   const { board, reporter } = start;
   reporter.view = "drawn"; // the terminal is the command's from here on
   const names = required;
-  watchLosses(
-    { clock: world.clock, board, session, names, onLost, onBack: (text) => out.note(text) },
-    over.signal,
-  );
+  watchLosses({ board, session, names, onLost, onBack: (text) => out.note(text) }, over.signal);
   try {
     const status = await child.ended;
     return isLost(verdict) ? 1 : status;

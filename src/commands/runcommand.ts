@@ -57,6 +57,7 @@ export function addRun({ world, outcome, command, shared, clusterFlags, words }:
         .choices(["warn", "fail"])
         .default("warn"),
     )
+    .option("--ttl <duration>", "stop the forwards by themselves after so long, such as 30m")
     .option(
       "--allow-metadata <hosts>",
       "targets `host/…`, comma between, that may be link-local or a cloud's metadata service",

@@ -8,6 +8,7 @@ import { durationText } from "./render/forward.ts";
 import { refuseMetadata } from "./metadata.ts";
 import { Start, type Patience } from "./start.ts";
 import { Interrupts, leave, stay } from "./stay.ts";
+import { withTtl } from "./ttl.ts";
 import { INTERRUPTED, type ClusterFlags, type Interrupt, type World } from "./world.ts";
 
 export interface UpFlags extends ClusterFlags {
@@ -15,6 +16,7 @@ export interface UpFlags extends ClusterFlags {
   readonly wait?: boolean;
   readonly waitTimeout?: string;
   readonly timeout?: string;
+  readonly ttl?: string;
   readonly allowMetadata?: readonly string[];
 }
 
@@ -47,7 +49,11 @@ export async function up(world: World, wanted: readonly string[], flags: UpFlags
   const early = world.onInterrupt((signal) => interrupt.abort(signal));
   let session: Session;
   try {
-    session = await world.runtime.open(plan, mannerOf(chosen, detached, out), interrupt.signal);
+    session = await world.runtime.open(
+      withTtl(plan, chosen.names, flags.ttl),
+      mannerOf(chosen, detached, out),
+      interrupt.signal,
+    );
   } catch (thrown) {
     early[Symbol.dispose]();
     if (interrupt.signal.aborted) return interrupted(interrupt.signal);

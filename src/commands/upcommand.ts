@@ -16,6 +16,10 @@ export function addUp({ world, outcome, command, shared, clusterFlags }: Command
       "-t, --timeout <duration>",
       "how long connections may go on when a signal ends `up` (default: 5s)",
     )
+    .option(
+      "--ttl <duration>",
+      "stop the forwards by themselves after so long, such as 30m; `up` again begins anew",
+    )
     .addHelpText(
       "after",
       "\nExamples:\n  kfwd up                     keep all forwards until Ctrl-C\n  kfwd up -d --wait api db    two of them, in the background, ready when it returns",

@@ -116,6 +116,22 @@ describe("a claimed forward", () => {
     expect((await supervisor.status()).owners).toEqual([{ pid: 101, names: ["db"] }]);
   });
 
+  test("has the ttl of who started it, not of who needs it, too", async () => {
+    const ttls = async (): Promise<readonly (number | undefined)[]> =>
+      (await supervisor.status()).entries.map(
+        ({ endsAt }) => endsAt && Date.parse(endsAt) - world.clock.wall(),
+      ) as (number | undefined)[];
+    await up(["api"]);
+    const forwards = FILE.map((spec) => ({ ...spec, ttlMs: 60_000 }));
+    const names = ["api", "db"];
+    await supervisor.apply({ project: "shop", config, forwards, names, owner: "client" }, one);
+    expect(await ttls()).toEqual([undefined, 60_000]);
+    await supervisor.apply({ project: "shop", config, forwards, names });
+    expect(await ttls()).toEqual([60_000, 60_000]);
+    await claim(two, "api", "db");
+    expect(await ttls()).toEqual([60_000, 60_000]);
+  });
+
   test("does not outlive a connection that closed while it was brought up", async () => {
     const loggedIn = world.cluster.asksForLogin();
     const claimed = claim(one, "api");

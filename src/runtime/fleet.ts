@@ -12,13 +12,16 @@ import { pin } from "./pin.ts";
 export class Fleet {
   readonly #deps: Deps;
   readonly #tell: (event: SupervisorEvent) => void;
+  readonly #onOver: (name: string) => void;
   #forwards = new Map<string, Forward>();
   /** As the file had each forward when it was applied, before its context was filled in. */
   readonly #texts = new Map<string, ForwardSpec>();
 
-  constructor(deps: Deps, tell: (event: SupervisorEvent) => void) {
+  /** `onOver` is told of each forward whose `ttl` is over. */
+  constructor(deps: Deps, tell: (event: SupervisorEvent) => void, onOver: (name: string) => void) {
     this.#deps = deps;
     this.#tell = tell;
+    this.#onOver = onOver;
   }
 
   get names(): readonly string[] {
@@ -58,13 +61,26 @@ export class Fleet {
 
   /** Takes the place of a stopped one of that name. */
   start(spec: ForwardSpec, place: Place): void {
-    const forward = new Forward(this.#deps, spec, place, (status) => this.#tell({ type: "forward", status }));
+    const forward = new Forward(this.#deps, spec, place, {
+      onStatus: (status) => this.#tell({ type: "forward", status }),
+      onOver: () => this.#onOver(spec.name),
+    });
     this.#forwards.set(spec.name, forward);
     forward.start();
   }
 
   update(spec: ForwardSpec): void {
     this.#forwards.get(spec.name)?.update(spec);
+  }
+
+  /** Those with a `ttl` have all of it again. */
+  renew(names: readonly string[]): void {
+    for (const forward of this.#of(names)) forward.renew();
+  }
+
+  /** Stops one whose `ttl` is over; it stays, as one that was halted. */
+  async expire(name: string): Promise<void> {
+    if (await this.#forwards.get(name)?.expire()) this.#tell({ type: "halted", name });
   }
 
   /** Of one that has ended. */

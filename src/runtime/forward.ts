@@ -1,33 +1,43 @@
 /** One running forward: acts out what core/forward.ts decides, and carries the connections of its listener. */
 import type { ForwardSpec } from "../schema/spec.ts";
 import { KfwdError } from "../errors.ts";
-import { describeForward, stageOf } from "./core/describe.ts";
+import { describeForward, stageOf, ttlOver } from "./core/describe.ts";
 import { begin, step, wakeAt } from "./core/forward.ts";
 import type { ForwardEffect, ForwardEvent, ForwardState, Policy, Step } from "./core/forward.ts";
 import type { ForwardStatus, LocalAddress, Reason } from "./core/status.ts";
+import { AppWatch } from "./appwatch.ts";
 import { listenFor } from "./autoports.ts";
 import { Datagrams } from "./datagrams.ts";
 import type { Connection, Deps, Listener, Place } from "./deps.ts";
 import { followTarget } from "./following.ts";
 import { Gate } from "./gate.ts";
 import { Journal } from "./journal.ts";
-import { Prober } from "./prober.ts";
+import { Lifetime } from "./lifetime.ts";
 import { policyFor, routeOf, type Route, type Way } from "./route.ts";
 import { HOLD_MAX, HOLD_MS, serve } from "./serve.ts";
+import { Tally } from "./tally.ts";
+
+/** What a {@link Forward} tells; neither must throw. */
+export interface ForwardListener {
+  /** Every change that a user may want to see. */
+  readonly onStatus: (status: ForwardStatus) => void;
+  /** Its `ttl` is over: whoever keeps it calls {@link Forward.expire} in its turn. */
+  readonly onOver: () => void;
+}
 
 /**
  * Owns the listener, the follower, the route, one timer and the live connections of a forward.
- * `tell` is called with every change a user may want to see; it must not throw.
  */
 export class Forward {
   /** Resolves when the forward has stopped for good and holds nothing any more: its port is free again. */
   readonly ended: Promise<void>;
   readonly #deps: Deps;
   readonly #tell: (status: ForwardStatus) => void;
+  readonly #lifetime: Lifetime;
+  #over: Reason | undefined;
   readonly #gate: Gate<Way>;
   readonly #journal: Journal;
-  readonly #connections = new Set<Connection>();
-  readonly #traffic = { bytesIn: 0, bytesOut: 0, served: 0, refused: 0, lateEnds: 0 };
+  readonly #tally = new Tally();
   #route: Route;
   /** Of UDP only. */
   readonly #datagrams: Datagrams | undefined;
@@ -40,7 +50,7 @@ export class Forward {
   #local: readonly LocalAddress[] = [];
   #listener: Listener | undefined;
   #follower: Disposable | undefined;
-  #probing: { readonly way: Way; readonly prober: Prober } | undefined;
+  readonly #app: AppWatch;
   #timer: Disposable | undefined;
   /** Events that came while one is being acted upon; they are few, each effect ends in at most one. */
   readonly #pending: ForwardEvent[] = [];
@@ -49,15 +59,20 @@ export class Forward {
   readonly #closing = new Set<PromiseLike<void>>();
   #end: () => void = () => {};
 
-  constructor(deps: Deps, spec: ForwardSpec, place: Place, tell: (status: ForwardStatus) => void) {
+  constructor(deps: Deps, spec: ForwardSpec, place: Place, events: ForwardListener) {
     this.#deps = deps;
     this.#spec = spec;
     this.#place = place;
-    this.#tell = tell;
+    this.#tell = events.onStatus;
+    this.#lifetime = new Lifetime(deps.clock, events.onOver);
     this.#policy = policyFor(spec);
     this.#gate = new Gate(deps.clock, HOLD_MAX);
     this.#journal = new Journal(deps, spec.name);
     this.#route = this.#routeTo(place);
+    this.#app = new AppWatch(deps.clock, spec, (endpoint, trouble, nextMs) => {
+      if (trouble) this.#journal.keep(trouble);
+      this.#dispatch({ type: "probed", endpoint, trouble, nextMs });
+    });
     const keep = spec.whenUnavailable === "refuse" ? "drop" : "keep";
     if (spec.protocol === "udp")
       this.#datagrams = new Datagrams(deps.clock, keep, (reason) => this.#onTrouble(reason));
@@ -75,8 +90,6 @@ export class Forward {
 
   get status(): ForwardStatus {
     const { clock } = this.#deps;
-    const live = [...this.#connections];
-    const own = this.#datagrams?.bytes ?? this.#traffic;
     const facts = {
       context: this.place.context,
       namespace: this.place.namespace,
@@ -84,25 +97,35 @@ export class Forward {
       sinceMs: this.#sinceMs,
       timesReady: this.#timesReady,
       lastError: this.#journal.lastError,
-      traffic: {
-        bytesIn: live.reduce((sum, c) => sum + c.traffic.bytesIn, own.bytesIn),
-        bytesOut: live.reduce((sum, c) => sum + c.traffic.bytesOut, own.bytesOut),
-        connections: live.length - this.#gate.waiting,
-        held: this.#gate.waiting,
-        waited: this.#gate.waited,
-        served: this.#traffic.served,
-        refused: this.#traffic.refused,
-        lateEnds: this.#traffic.lateEnds,
-      },
+      traffic: this.#tally.traffic(this.#gate, this.#datagrams?.bytes),
       relay: this.#route.pod,
       datagrams: this.#datagrams?.traffic ?? null,
+      endsAtMs: this.#lifetime.endsAtMs,
+      over: this.#over,
     };
     return describeForward(this.#spec, this.#state, facts, clock.now(), clock.wall());
   }
 
   /** Takes the first step; events follow. Called once. */
   start(): void {
+    this.#lifetime.begin(this.#spec.ttlMs);
     this.#take(begin());
+  }
+
+  /** Its `ttl` begins anew. */
+  renew(): void {
+    if (this.#state.kind === "stopping" || this.#state.kind === "stopped") return;
+    const before = this.#lifetime.endsAtMs;
+    this.#lifetime.begin(this.#spec.ttlMs);
+    if (before !== this.#lifetime.endsAtMs) this.#tell(this.status);
+  }
+
+  /** Stops if its `ttl` is over; false where it was renewed meanwhile. */
+  async expire(): Promise<boolean> {
+    if (!this.#lifetime.isOver) return false;
+    this.#over = ttlOver(this.#spec);
+    await this.stop(0);
+    return true;
   }
 
   /** Takes over what is only said about the forward: description, `required`. */
@@ -124,21 +147,22 @@ export class Forward {
   /** Chooses where it leads anew, on the same local port; its connections are reset, who waits for a pod included. */
   restart(): void {
     this.#journal.restarted();
+    this.#lifetime.begin(this.#spec.ttlMs);
     this.#dispatch({ type: "restart" });
   }
 
   /** Stops listening at once, lets connections go on for `drainMs`, then resets them. Resolves when all is over. */
   async stop(drainMs: number): Promise<void> {
     this.#dispatch({ type: "stop", drainMs });
-    if (this.#connections.size === 0) this.#dispatch({ type: "drained" });
+    if (this.#tally.isEmpty) this.#dispatch({ type: "drained" });
     await this.ended;
   }
 
   /** Ends every wait that a new try may end: the machine woke up, or a person has mended something. */
   wake(): void {
+    this.#lifetime.look();
     this.#dispatch({ type: "woke" });
-    this.#probing?.prober[Symbol.dispose]();
-    this.#probing = undefined;
+    this.#app.stop();
     this.#watchApp();
   }
 
@@ -171,6 +195,7 @@ export class Forward {
     for (const effect of effects) this.#tryTo(effect, before);
     this.#setTimer(); // also when nothing changed: a timer may fire a fraction too early
     if (state === before) return;
+    if (state.kind === "stopping" || state.kind === "stopped") this.#lifetime[Symbol.dispose]();
     if (stageOf(state) !== stageOf(before)) this.#sinceMs = this.#deps.clock.wall();
     if (state.kind === "ready" && before.kind !== "ready") this.#timesReady++;
     const held = this.#gate.waiting;
@@ -218,7 +243,7 @@ export class Forward {
         this.#close();
         return;
       case "resetConnections":
-        for (const connection of this.#connections) connection.reset();
+        this.#tally.resetAll();
         this.#datagrams?.reset();
         return;
     }
@@ -257,20 +282,8 @@ export class Forward {
 
   /** Probes the application as long as a way to it stands. */
   #watchApp(): void {
-    const { probe } = this.#spec;
-    const asked = probe?.type === "tcp" || probe?.type === "http" ? probe : undefined;
     const stands = this.#state.kind === "ready" || this.#state.kind === "proving";
-    const way = asked && stands && !this.#datagrams ? this.#route.way : undefined;
-    if (this.#probing?.way === way) return;
-    this.#probing?.prober[Symbol.dispose]();
-    this.#probing = undefined;
-    if (!asked || !way) return;
-    const { endpoint } = way;
-    const prober = new Prober(this.#deps.clock, asked, way.open, (trouble, nextMs) => {
-      if (trouble) this.#journal.keep(trouble);
-      this.#dispatch({ type: "probed", endpoint, trouble, nextMs });
-    });
-    this.#probing = { way, prober };
+    this.#app.watch(stands ? this.#route.way : undefined);
   }
 
   /** A port that is taken is tried again for days, so what is over is forgotten. */
@@ -288,7 +301,7 @@ export class Forward {
   }
 
   async #accept(connection: Connection): Promise<void> {
-    this.#connections.add(connection);
+    this.#tally.came(connection);
     const refuses = this.#spec.whenUnavailable === "refuse";
     const outcome = await serve(connection, {
       clock: this.#deps.clock,
@@ -297,23 +310,18 @@ export class Forward {
       isNear: () => refuses && this.#state.kind === "connecting" && this.#state.reason === null,
       onGone: (endpoint, reason) => this.#dispatch({ type: "lost", endpoint, reason }),
     });
-    this.#connections.delete(connection);
-    this.#traffic.bytesIn += connection.traffic.bytesIn;
-    this.#traffic.bytesOut += connection.traffic.bytesOut;
-    if (outcome.kind === "refused") this.#traffic.refused++;
-    else this.#traffic.served++;
-    if (outcome.kind !== "carried") this.#journal.failed(outcome.reason, this.#traffic.refused);
-    else if (outcome.lateEnd) this.#traffic.lateEnds++;
-    if (this.#connections.size === 0 && this.#state.kind === "stopping") this.#dispatch({ type: "drained" });
+    this.#tally.went(connection, outcome);
+    if (outcome.kind !== "carried") this.#journal.failed(outcome.reason, this.#tally.refused);
+    if (this.#tally.isEmpty && this.#state.kind === "stopping") this.#dispatch({ type: "drained" });
   }
 
   #onRefused(reason: Reason): void {
-    this.#traffic.refused++;
+    this.#tally.turnedAway();
     this.#onTrouble(reason);
   }
 
   #onTrouble(reason: Reason): void {
-    this.#journal.turnedAway(reason, this.#traffic.refused);
+    this.#journal.turnedAway(reason, this.#tally.refused);
   }
 
   #swingGate(): void {

@@ -60,6 +60,17 @@ describe("the log of one forward", () => {
     expect(lines.length).toBe(1);
   });
 
+  test("why a forward was stopped is told where there is a reason", () => {
+    journal.changed(status("stopped", null, "its ttl of 30m is over"), 0);
+    journal.changed(status("ready", "db-0"), 0);
+    journal.changed(status("stopped", null), 0);
+    expect(lines.map(([event, fields]) => [event, fields?.["code"], fields?.["reason"]])).toEqual([
+      ["stopped", "X", "its ttl of 30m is over"],
+      ["ready", undefined, undefined],
+      ["stopped", undefined, undefined],
+    ]);
+  });
+
   test("clients for whom there is no room are a line each ten seconds, and the last one is kept", async () => {
     const reason = (message: string) => ({ code: "X", kind: "local", message }) as const;
     for (let client = 1; client <= 50; client++) journal.turnedAway(reason(`no room for ${client}`), client);

@@ -1,6 +1,6 @@
 /** What the log says of one forward: each change once, and what comes by the thousand now and then. */
 import type { ForwardStatus, Reason } from "./core/status.ts";
-import type { Deps } from "./deps.ts";
+import type { Deps, LogFields } from "./deps.ts";
 
 /** How long a line in the log stands for all clients that there is no room for. */
 const REFUSALS_LOGGED_MS = 10_000;
@@ -49,16 +49,14 @@ export class Journal {
         log.info(state, {
           ...fields,
           lost: this.#well?.lossTold === false ? this.#well.pod : null,
-          code: reason?.code ?? null,
-          kind: reason?.kind ?? null,
-          reason: reason?.message ?? null,
-          hint: reason?.hint ?? null,
+          ...wordsOf(reason),
         });
         if (this.#well) this.#well = { ...this.#well, lossTold: true };
         return;
       case "stopping":
       case "stopped":
-        if (this.#isNews(state)) log.info(state, fields);
+        if (!this.#isNews(state)) return;
+        log.info(state, reason === null ? fields : { ...fields, ...wordsOf(reason) });
         return;
       case "binding":
       case "resolving":
@@ -107,4 +105,13 @@ export class Journal {
     this.#told = text;
     return true;
   }
+}
+
+function wordsOf(reason: Reason | null): LogFields {
+  return {
+    code: reason?.code ?? null,
+    kind: reason?.kind ?? null,
+    reason: reason?.message ?? null,
+    hint: reason?.hint ?? null,
+  };
 }

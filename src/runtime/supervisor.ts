@@ -2,7 +2,7 @@
 import type { ForwardSpec } from "../schema/spec.ts";
 import { KfwdError } from "../errors.ts";
 import { isRelayed } from "../relayed.ts";
-import { plan, type Change } from "./core/plan.ts";
+import { plan, type Change, type Running } from "./core/plan.ts";
 import type { StatusReport, SupervisorEvent } from "./core/status.ts";
 import { Claims } from "./claims.ts";
 import type {
@@ -49,7 +49,11 @@ export class Supervisor implements ServedControl {
     this.#deps = deps;
     this.#self = self;
     this.ended = new Promise((resolve) => (this.#resolveEnded = resolve));
-    this.#fleet = new Fleet(deps, (event) => this.#tell(event));
+    this.#fleet = new Fleet(
+      deps,
+      (event) => this.#tell(event),
+      (name) => void this.#inTurn(() => this.#fleet.expire(name)),
+    );
     this.#contexts = new ContextWatch({
       clock: deps.clock,
       log: deps.log,
@@ -153,8 +157,11 @@ export class Supervisor implements ServedControl {
       chosen.map((spec) => [spec.name, pin(spec, cluster, ofAll ? "all" : "its own")] as const),
     );
     for (const { spec } of pinned.values()) refuseProtected(spec, request.allowContexts);
-    const wanted = [...pinned.values()].map((p) => p.spec);
-    const changes = plan(this.#fleet.running, wanted, request.names);
+    const { running } = this.#fleet;
+    const wanted = [...pinned.values()].map(({ spec }) =>
+      client === undefined ? spec : withTtlOf(running.get(spec.name), spec),
+    );
+    const changes = plan(running, wanted, request.names);
 
     // Nothing can fail from here on but single forwards, and they tell so in their status.
     this.#project = request.project;
@@ -174,7 +181,9 @@ export class Supervisor implements ServedControl {
     const matches = request.names === null || this.#fleet.matches(request.forwards);
     this.#config = matches ? request.config : { ...request.config, sha256: "" };
     this.#fleet.sort(request.forwards);
-    this.#fleet.retry(namesOf(changes.filter(({ action }) => action === "keep" || action === "update")));
+    const kept = namesOf(changes.filter(({ action }) => action === "keep" || action === "update"));
+    this.#fleet.renew(kept);
+    this.#fleet.retry(kept);
     this.#contexts.begin();
     return { changes: changes.map(({ name, action }) => ({ name, action })) };
   }
@@ -295,6 +304,15 @@ function needsRelayAgain(change: Change): boolean {
 /** Which way a forward goes to its cluster, as text to compare. */
 function wayOf({ kubeconfig, context }: ForwardSpec): string {
   return JSON.stringify([kubeconfig, context]);
+}
+
+/** A client that needs a forward for as long as it runs does not shorten it for others. */
+function withTtlOf(running: Running | undefined, spec: ForwardSpec): ForwardSpec {
+  if (running === undefined || running.stage === "stopped") return spec;
+  const { ttlMs, ...others } = spec;
+  const kept = running.spec.ttlMs;
+  if (kept === ttlMs) return spec;
+  return kept === undefined ? others : { ...others, ttlMs: kept };
 }
 
 function namesOf(changes: readonly Change[]): readonly string[] {

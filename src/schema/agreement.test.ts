@@ -71,6 +71,7 @@ const VALUES: Readonly<Record<string, readonly unknown[]>> = {
   enabled: [true, false, "no"],
   pick: ["newest", "oldest"],
   hold: ["10s", "1m30s", 5, "x", "10"],
+  ttl: ["30m", "1h30m", 5, "soon"],
   whenUnavailable: ["hold", "refuse", "wait"],
   probe: [
     "tcp",

@@ -1,4 +1,4 @@
-/** Fields that say how a forward behaves: `probe`, `retry`, `hold`, templates, names. */
+/** Fields that say how a forward behaves: `probe`, `retry`, `hold`, `ttl`, templates, names. */
 import { isSubdomain } from "./kube-name.ts";
 import { labelMap } from "./labels.ts";
 import type { Fail } from "./problem.ts";
@@ -77,6 +77,9 @@ export function readRetry(value: unknown, fail: Fail): RetryPart | undefined {
 
 /** How long a client may wait, in milliseconds. */
 export const readHold = duration("hold", 0, 600_000);
+
+/** How long a forward goes on, in milliseconds. */
+export const readTtl = duration("ttl", 1_000, 7 * DAY_MS);
 
 const PLACEHOLDER = /\{([A-Za-z_][A-Za-z0-9_]*)\}/g;
 

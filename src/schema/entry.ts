@@ -52,6 +52,7 @@ function commonOf(
   const bind = inherited(values.bind, defaults.bind) ?? ["localhost"];
   const retry = retryOf(values.retry, defaults.retry);
   const hold = inherited(values.hold, defaults.hold);
+  const ttl = inherited(values.ttl, defaults.ttl);
   const pick = inherited(values.pick, defaults.pick);
   const labels = inherited(values.labels, defaults.labels);
   const relay = { ...(values.relay === null ? {} : defaults.relay), ...values.relay };
@@ -65,6 +66,7 @@ function commonOf(
       whenUnavailable: "refuse",
     }),
     ...(hold !== undefined && { holdMs: hold }),
+    ...(ttl !== undefined && { ttlMs: ttl }),
     ...(retry && { retry }),
     ...(pick !== undefined && pick !== "sticky" && { pick }),
     ...(placing.context === undefined && around.protect.length > 0 && { protect: around.protect }),

@@ -19,6 +19,7 @@ forwards:
     via: relay
     whenUnavailable: refuse
     hold: 1m30s
+    ttl: 2h
     retry: { initial: 250ms, max: 5s }
     probe: { type: tcp, interval: 500ms, failures: 5 }
     pick: newest
@@ -39,6 +40,7 @@ forwards:
       via: "relay",
       whenUnavailable: "refuse",
       holdMs: 90_000,
+      ttlMs: 7_200_000,
       retry: { initialMs: 250, maxMs: 5_000, resetAfterMs: 10_000 },
       probe: { type: "tcp", path: "/", status: [200, 399], intervalMs: 500, timeoutMs: 2_000, failures: 5 },
       pick: "newest",

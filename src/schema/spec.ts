@@ -121,6 +121,8 @@ export interface ForwardSpec {
   readonly whenUnavailable?: "refuse";
   /** How long a client may wait for a ready pod. Absent: 10 s. */
   readonly holdMs?: number;
+  /** How long it goes on after it was started. Absent: until it is stopped. */
+  readonly ttlMs?: number;
   readonly retry?: RetrySpec;
   /** Absent: `tunnel`. */
   readonly probe?: ProbeSpec;

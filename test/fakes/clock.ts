@@ -8,6 +8,7 @@ interface Pending {
 /** A clock that stands still until a test moves it. Timers fire in the order they are due. */
 export class FakeClock implements Clock {
   #nowMs = 0;
+  #asleepMs = 0;
   readonly #pending = new Set<Pending>();
 
   now(): number {
@@ -15,7 +16,7 @@ export class FakeClock implements Clock {
   }
 
   wall(): number {
-    return 1_700_000_000_000 + this.#nowMs;
+    return 1_700_000_000_000 + this.#nowMs + this.#asleepMs;
   }
 
   /** Timers that are set and have not fired. */
@@ -26,6 +27,11 @@ export class FakeClock implements Clock {
   /** In how many milliseconds each of them fires. */
   get due(): readonly number[] {
     return [...this.#pending].map(({ atMs }) => atMs - this.#nowMs);
+  }
+
+  /** The machine sleeps: the clock on the wall goes on alone, or with less than 0 is set back. */
+  sleeps(ms: number): void {
+    this.#asleepMs += ms;
   }
 
   sleep(ms: number, signal: AbortSignal): Promise<void> {

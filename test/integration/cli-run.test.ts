@@ -246,7 +246,7 @@ describe.concurrent("kfwd run", () => {
     await run.says(/forward "other" is back/);
     const all = await project.ok("down");
     expect(all.stderr).toContain(`from a program that still runs (pid ${run.child.pid})`);
-    await run.says(/the forwards were stopped from elsewhere; the command goes on/);
+    await run.says(/lost all forwards, which were stopped from elsewhere; the command goes on/);
     run.kill("SIGTERM");
     expect((await within(run.ended)).status).toBe(143);
   });
@@ -278,6 +278,20 @@ describe.concurrent("kfwd run", () => {
       status: 1,
       stderr: expect.not.stringContaining('"extra":'),
     });
+  });
+
+  test("--ttl ends the forwards and tells the command's run, `up --ttl` shows the time left", async () => {
+    await using project = await projectOf(world, namespace, two);
+    await project.ok("up", "-d", "--wait", "--ttl", "30m", "other");
+    const { stdout } = await project.run("status", "other");
+    expect(stdout).toMatch(/^other .* ready, \d+m left /m);
+    const run = await within(stays(project, "--ttl", "1s", "--on-lost", "fail"));
+    expect(await within(run.ended)).toMatchObject({
+      status: 1,
+      stderr: expect.stringMatching(/lost forward "echo": its ttl of 1s is over; ending the command/),
+    });
+    expect(await running(project)).toEqual(["other"]);
+    expect((await project.run("up", "--ttl", "5ms")).stderr).toMatch(/--ttl "5ms" is shorter than a second/);
   });
 
   test("every signal is passed on, again and again, where no terminal does it", async () => {

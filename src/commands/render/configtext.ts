@@ -80,6 +80,7 @@ function forwardFields({ spec, range }: EntryDetails): { readonly [key: string]:
     followContext: spec.followContext,
     whenUnavailable: spec.whenUnavailable,
     hold: spec.holdMs === undefined ? undefined : durationOf(spec.holdMs),
+    ttl: spec.ttlMs === undefined ? undefined : durationOf(spec.ttlMs),
     retry: spec.retry && retryFields(spec.retry),
     probe: spec.probe && probeFields(spec.probe),
     pick: spec.pick,

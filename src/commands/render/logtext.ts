@@ -59,8 +59,10 @@ function forwardWords(line: LogLine): string {
     case "failed":
       return `failed: ${text(line, "reason")}`;
     case "stopping":
-    case "stopped":
-      return line.event;
+    case "stopped": {
+      const reason = text(line, "reason");
+      return reason === "" ? line.event : `${line.event}: ${reason}`;
+    }
     case "connecting":
       return `connecting to pod ${text(line, "pod")}`;
     case "connection failed":

@@ -85,7 +85,7 @@ export function statusTable(
   const head = look.wide ? [...HEAD, ...wideHead] : HEAD;
   const running = forwards.map((forward): Row => {
     const state = undeclared.includes(forward.name) ? ", not in the file" : "";
-    const short = cells(forward, look.nowMs, `${stateText(forward)}${state}`);
+    const short = cells(forward, look.nowMs, `${stageText(forward, look.nowMs)}${state}`);
     return {
       name: forward.name,
       cells: [...short, ...(look.wide ? wideCells(forward, look.nowMs, hasRelay, owners) : [])],
@@ -131,6 +131,12 @@ function cells(forward: ForwardStatus, nowMs: number, words: string): readonly s
   const live = joined > 0 || held === "" ? String(joined) : "";
   const connections = [live, held].filter((text) => text !== "").join(", ");
   return [forward.name, localText(forward), targetText(forward), words, up, connections];
+}
+
+function stageText(forward: ForwardStatus, nowMs: number): string {
+  const { endsAt } = forward;
+  if (endsAt === undefined) return stateText(forward);
+  return `${stateText(forward)}, ${durationText(Date.parse(endsAt) - nowMs)} left`;
 }
 
 function wideCells(

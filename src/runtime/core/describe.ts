@@ -24,7 +24,35 @@ export interface ForwardFacts {
   readonly traffic: Traffic;
   readonly relay: RelayPod | null;
   readonly datagrams: DatagramTraffic | null;
+  /** When its `ttl` is over. */
+  readonly endsAtMs?: number | undefined;
+  /** Why it was stopped, when nobody asked for it. */
+  readonly over?: Reason | undefined;
 }
+
+/** The reason of a forward that was stopped because its `ttl` was over. */
+export function ttlOver({ name, ttlMs = 0 }: Pick<ForwardSpec, "name" | "ttlMs">): Reason {
+  const message = `its ttl of ${lengthText(ttlMs)} is over`;
+  return { code: "TtlOver", kind: "gone", message, hint: `kfwd up ${name}` };
+}
+
+/** `30m`, `1h30m`: as the file might say it. */
+function lengthText(ms: number): string {
+  let left = ms;
+  const parts = LENGTHS.map(([unit, unitMs]) => {
+    const count = Math.floor(left / unitMs);
+    left -= count * unitMs;
+    return count === 0 ? "" : `${count}${unit}`;
+  });
+  return parts.join("");
+}
+
+const LENGTHS = [
+  ["h", 3_600_000],
+  ["m", 60_000],
+  ["s", 1_000],
+  ["ms", 1],
+] as const;
 
 /** `nowMs` is the clock the state counts in, `wallMs` the same moment on the wall. */
 export function describeForward(
@@ -40,7 +68,7 @@ export function describeForward(
     name: spec.name,
     description: spec.description ?? null,
     state: stageOf(state),
-    reason: reasonOf(state) ?? slowness(state, facts, wallMs),
+    reason: reasonOf(state) ?? facts.over ?? slowness(state, facts, wallMs),
     protocol: spec.protocol,
     required: spec.required,
     local: facts.local,
@@ -53,6 +81,7 @@ export function describeForward(
     pod: endpoint?.pod ?? null,
     podPort: endpoint?.port ?? null,
     since: iso(facts.sinceMs),
+    ...(facts.endsAtMs !== undefined && { endsAt: iso(facts.endsAtMs) }),
     attempt: attemptOf(state),
     restarts: Math.max(0, facts.timesReady - 1),
     retryAt: retryAtMs === null ? null : iso(wallMs + retryAtMs - nowMs),

@@ -48,8 +48,18 @@ function change(now: Running | undefined, spec: ForwardSpec): Change {
   return { action: "keep", name };
 }
 
-/** What is only said about a forward, or asked by commands that read the file themselves. */
-const WORDS = ["description", "required", "source", "url", "env", "hosts", "labels", "protect"] as const;
+/** What is only said about a forward, asked by commands that read the file themselves, or takes hold at once. */
+const WORDS = [
+  "description",
+  "required",
+  "source",
+  "ttlMs",
+  "url",
+  "env",
+  "hosts",
+  "labels",
+  "protect",
+] as const;
 
 /** What a forward does, as text to compare: where it listens, where it leads, and how it behaves on the way. */
 function meaning(spec: ForwardSpec): string {

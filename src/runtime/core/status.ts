@@ -149,6 +149,8 @@ export interface ForwardStatus {
   readonly podPort: number | null;
   /** Since when it is in this state. */
   readonly since: string;
+  /** When its `ttl` is over; absent where it has none. */
+  readonly endsAt?: string;
   /** Failed attempts since it was last ready. */
   readonly attempt: number;
   /** Times it came back after it had been ready. */

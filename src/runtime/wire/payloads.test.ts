@@ -18,6 +18,7 @@ const spec: ForwardSpec = {
   local: "auto",
   bind: ["localhost"],
   required: true,
+  ttlMs: 60_000,
   source: { file: "forwards.yaml", line: 3, column: 5 },
 };
 
@@ -38,6 +39,7 @@ const entry: ForwardStatus = {
   pod: null,
   podPort: null,
   since: "2026-11-21T10:00:00.000Z",
+  endsAt: "2026-11-21T10:30:00.000Z",
   attempt: 2,
   restarts: 0,
   retryAt: null,
