@@ -1,8 +1,9 @@
 /** Which local port a forward has: from the file where it says so, else from the supervisor. */
 import { KfwdError } from "../errors.ts";
 import { quoted } from "../printable.ts";
-import type { StatusReport } from "../runtime/index.ts";
+import type { ForwardStatus, StatusReport } from "../runtime/index.ts";
 import type { ForwardSpec } from "../schema/spec.ts";
+import { shellWord } from "../shellword.ts";
 import type { Located } from "./exports.ts";
 import { chosenProject } from "./plan.ts";
 import { nothingRuns, running } from "./status.ts";
@@ -15,10 +16,11 @@ export async function locate(
   flags: SharedFlags,
 ): Promise<readonly Located[]> {
   const anyAuto = forwards.find(({ local }) => local === "auto");
-  const ports = anyAuto === undefined ? undefined : await portsOf(world, flags, anyAuto.name);
+  const statuses = anyAuto === undefined ? undefined : await statusesOf(world, flags, anyAuto.name);
   return forwards.map((spec) => {
-    const port = spec.local === "auto" ? ports?.get(spec.name) : spec.local;
-    if (port === undefined) throw noPortYet(spec.name);
+    const status = statuses?.get(spec.name);
+    const port = spec.local === "auto" ? status?.localPort : spec.local;
+    if (typeof port !== "number") throw noPort(spec.name, status);
     return { spec, port };
   });
 }
@@ -29,10 +31,11 @@ export async function locateRunning(
   forwards: readonly ForwardSpec[],
   flags: SharedFlags,
 ): Promise<readonly Located[]> {
-  const ports = await portsOf(world, flags, undefined);
+  const statuses = await statusesOf(world, flags, undefined);
   return forwards.map((spec) => {
-    const port = ports.get(spec.name);
-    if (port === undefined) throw noPortYet(spec.name);
+    const status = statuses.get(spec.name);
+    const port = status?.state === "stopped" ? null : status?.localPort;
+    if (typeof port !== "number") throw noPort(spec.name, status);
     return { spec, port };
   });
 }
@@ -52,22 +55,24 @@ export function locateStatic(forwards: readonly ForwardSpec[]): readonly Located
   });
 }
 
-function noPortYet(name: string): KfwdError {
+function noPort(name: string, status: ForwardStatus | undefined): KfwdError {
+  if (status?.state === "stopped") {
+    const hint = `kfwd start ${shellWord(name)}`;
+    return new KfwdError("NOT_RUNNING", `forward ${quoted(name)} is stopped`, { hint });
+  }
   return new KfwdError("NOT_RUNNING", `forward ${quoted(name)} has no local port yet`, {
     hint: `kfwd up -d ${name}`,
   });
 }
 
-async function portsOf(
+async function statusesOf(
   world: World,
   flags: SharedFlags,
   auto: string | undefined,
-): Promise<ReadonlyMap<string, number>> {
+): Promise<ReadonlyMap<string, ForwardStatus>> {
   try {
     const { entries } = await liveStatus(world, flags);
-    return new Map(
-      entries.flatMap(({ name, localPort }) => (localPort === null ? [] : [[name, localPort] as const])),
-    );
+    return new Map(entries.map((status) => [status.name, status]));
   } catch (thrown) {
     const error = KfwdError.from(thrown);
     if (auto === undefined || error.code !== "NOT_RUNNING") throw thrown;

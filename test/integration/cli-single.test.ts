@@ -45,6 +45,29 @@ describe.concurrent("stop, start and restart", () => {
     expect(await project.run("down", "x*")).toMatchObject({ status: 2 });
   });
 
+  test("leave nothing that `port` and `env` could name, until it is started", async () => {
+    await using project = await projectOf(world, namespace, {
+      api: { ...api, local: await freePort() },
+      auto: api,
+    });
+    await project.ok("up", "-d", "--wait");
+    await project.ok("stop");
+    for (const [command, name] of [
+      ["port", "api"],
+      ["port", "auto"],
+      ["env", "auto"],
+    ] as const) {
+      const { status, stdout, stderr } = await project.run(command, name);
+      expect([status, stdout, stderr]).toEqual([
+        3,
+        "",
+        `error: forward "${name}" is stopped\nhint: kfwd start ${name}\n`,
+      ]);
+    }
+    await project.ok("start");
+    await project.ok("port", "api");
+  });
+
   test("of a port that another has taken meanwhile: exit 5, and status says so", async () => {
     const port = await freePort();
     await using project = await projectOf(world, namespace, { api: { ...api, local: port } });
