@@ -424,7 +424,8 @@ export interface SupervisorControl {
   /** @throws KfwdError `UNKNOWN_FORWARD`. */
   stop(request: StopRequest): Promise<StopResult>;
   /**
-   * Stops forwards, which stay known as `stopped`, and answers those that were not. The supervisor lives on.
+   * Stops forwards, which stay known as `stopped`, and answers those that were not, once their connections are over;
+   * other calls need not wait for that. The supervisor lives on.
    * @throws KfwdError `UNKNOWN_FORWARD`; `NOT_RUNNING` when everything is being stopped.
    */
   halt(request: HaltRequest): Promise<NamesResult>;

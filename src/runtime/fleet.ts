@@ -109,29 +109,40 @@ export class Fleet {
 
   // --- one at a time ----------------------------------------------------------------------------------------------
 
-  /** Stops them; they stay. Answers those that were not stopped. @throws KfwdError `UNKNOWN_FORWARD`. */
-  async halt(names: readonly string[] | null, drainMs: number): Promise<readonly string[]> {
-    const halted = this.choose(names).filter((name) => !this.#isStopped(name));
-    await this.end(halted, drainMs);
-    for (const name of halted) this.#tell({ type: "halted", name });
-    return halted;
+  /**
+   * Begins to stop them; they stay. Answers those that were not stopped, and resolves `over` when nobody uses them any
+   * more, which others need not wait for: whoever starts one before cuts that short. @throws KfwdError `UNKNOWN_FORWARD`.
+   */
+  halt(
+    names: readonly string[] | null,
+    drainMs: number,
+  ): { readonly names: readonly string[]; readonly over: Promise<void> } {
+    const halting = this.choose(names).filter((name) => !this.#isStopped(name));
+    const forwards = this.#of(halting);
+    const told = forwards.map(async (forward) => {
+      await forward.stop(drainMs);
+      const { name } = forward.spec;
+      if (this.#forwards.get(name) === forward) this.#tell({ type: "halted", name });
+    });
+    return { names: halting, over: Promise.all(told).then(() => {}) };
   }
 
   /** Starts those that are stopped, where they led, and answers them. @throws KfwdError `UNKNOWN_FORWARD`. */
-  resume(names: readonly string[] | null): readonly string[] {
-    const stopped = this.choose(names).filter((name) => this.#isStopped(name));
+  async resume(names: readonly string[] | null): Promise<readonly string[]> {
+    const stopped = this.choose(names).filter((name) => this.#isLeaving(name));
+    await this.end(stopped, 0);
     for (const { spec, place } of this.#of(stopped)) this.start(spec, place);
     return stopped;
   }
 
   /** What is stopped is started if it is named. @throws KfwdError `UNKNOWN_FORWARD`. */
-  restart(names: readonly string[] | null): readonly string[] {
+  async restart(names: readonly string[] | null): Promise<readonly string[]> {
     const chosen = this.choose(names);
-    const running = chosen.filter((name) => !this.#isStopped(name));
+    const running = chosen.filter((name) => !this.#isLeaving(name));
     for (const forward of this.#of(running)) forward.restart();
     this.#wakePlaces(this.#of(running));
     if (names === null) return running;
-    this.resume(names);
+    await this.resume(names);
     return chosen;
   }
 
@@ -149,6 +160,10 @@ export class Fleet {
 
   #isStopped(name: string): boolean {
     return this.#forwards.get(name)?.status.state === "stopped";
+  }
+
+  #isLeaving(name: string): boolean {
+    return this.#isStopped(name) || this.#forwards.get(name)?.status.state === "stopping";
   }
 
   // --- beside the file --------------------------------------------------------------------------------------------

@@ -622,6 +622,27 @@ describe("forwards that are stopped one at a time", () => {
     expect([await halted, client.stage]).toEqual([{ names: ["b"] }, "reset"]);
   });
 
+  test("hold up nobody while their clients go on; to start one resets those, and to stop it again hurries", async () => {
+    const [toA, toB] = [world.net.connect(1), world.net.connect(2)];
+    await settle();
+    const slow = supervisor.halt({ names: ["a", "b"], drainMs: 60_000 });
+    expect(await apply(three, ["c"])).toEqual(["keep c"]);
+    expect(await supervisor.restart({ names: null })).toEqual({ names: ["c"] });
+    expect([toA.stage, toB.stage]).toEqual(["carried", "carried"]);
+    expect(await supervisor.start({ names: null })).toEqual({ names: ["a", "b"] });
+    await slow;
+    expect([toA.stage, toB.stage]).toEqual(["reset", "reset"]);
+    expect([...world.net.bound.keys()].toSorted((x, y) => x - y)).toEqual([1, 2, 3]);
+
+    for (const tunnel of world.cluster.tunnels) if (!tunnel.disposed) tunnel.opens();
+    const again = world.net.connect(1);
+    await settle();
+    const patient = supervisor.halt({ names: ["a"], drainMs: 60_000 });
+    const hurried = supervisor.halt({ names: ["a"], drainMs: 0 });
+    await Promise.all([patient, hurried]);
+    expect([again.stage, (await statusOf("a")).state]).toEqual(["reset", "stopped"]);
+  });
+
   test("can all be stopped: the supervisor lives on, with nothing under way", async () => {
     await supervisor.halt({ names: ["c"], drainMs: 0 });
     expect(await supervisor.halt({ names: null, drainMs: 0 })).toEqual({ names: ["a", "b"] });

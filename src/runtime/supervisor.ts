@@ -99,8 +99,14 @@ export class Supervisor implements ServedControl {
     return this.#inTurn(() => this.#stopSome(names, drainMs));
   }
 
-  halt({ names, drainMs }: HaltRequest): Promise<NamesResult> {
-    return this.#switch(() => this.#fleet.halt(names, drainMs));
+  /** Others have their turn while its connections go on. */
+  async halt({ names, drainMs }: HaltRequest): Promise<NamesResult> {
+    const halting = await this.#inTurn(async () => {
+      this.#refuseIfEnding();
+      return this.#fleet.halt(names, drainMs);
+    });
+    await halting.over;
+    return { names: halting.names };
   }
 
   start({ names }: NamesRequest): Promise<NamesResult> {
@@ -275,8 +281,8 @@ export class Supervisor implements ServedControl {
     return once.size === 0 ? {} : { notes: [...once.values()] };
   }
 
-  /** Does something to single forwards, whose places in the file stay as they are. */
-  #switch(work: () => readonly string[] | Promise<readonly string[]>): Promise<NamesResult> {
+  /** Starts something of what is there. */
+  #switch(work: () => Promise<readonly string[]>): Promise<NamesResult> {
     return this.#inTurn(async () => {
       this.#refuseIfEnding();
       const names = await work();
