@@ -2,7 +2,7 @@ import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/pr
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { transform } from "esbuild";
+import { build, transform } from "esbuild";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { SandboxWorld } from "../behaviour/sandboxworld.ts";
 import { within } from "../rig/client.ts";
@@ -150,6 +150,29 @@ describe("the package", () => {
   });
 });
 
+test.each(["esm", "cjs"] as const)(
+  "a bundle of format %s that took it in says what to do",
+  async (format) => {
+    await using project = await Project.create({ file: "forwards: {}" });
+    await installIn(project);
+    const outfile = join(project.folder, `bundle.${format === "esm" ? "mjs" : "cjs"}`);
+    await project.write(
+      'import { up } from "kfwd";\nup().catch(({ code, hint }) => console.log(code, hint));',
+      "in.mjs",
+    );
+    const entryPoints = [join(project.folder, "in.mjs")];
+    const banner =
+      format === "esm"
+        ? {
+            js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);',
+          }
+        : {};
+    await build({ entryPoints, outfile, bundle: true, platform: "node", format, banner, logLevel: "silent" });
+    const { stdout } = await within(project.exec(process.execPath, [outfile]).ended);
+    expect(stdout).toBe("USAGE leave kfwd out of the bundle, as an external package\n");
+  },
+);
+
 describe.concurrent("what is shown of the library", () => {
   let world: SandboxWorld;
   beforeAll(async () => {
@@ -188,7 +211,9 @@ describe.concurrent("what is shown of the library", () => {
 
   test("runs in node:test", async () => {
     await using project = await copy();
-    expect(await runs(project, "--test", "--test-reporter=tap", "node-test/")).toMatch(/^# fail 0$/m);
+    expect(await runs(project, "--test", "--test-reporter=tap", join("node-test", "api.test.mjs"))).toMatch(
+      /^# fail 0$/m,
+    );
   });
 
   test("runs as Playwright runs it", async () => {

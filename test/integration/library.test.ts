@@ -291,6 +291,8 @@ describe.concurrent("the library", () => {
       const wrong = [
         ['{ names: ["ecko"] }', "UNKNOWN_FORWARD", /^did you mean "echo"\? known: /],
         ['{ names: ["kafka"] }', "UNKNOWN_FORWARD", /^it stands for several: kafka:7000, kafka:7001$/],
+        ['{ timeout: "90s" }', "USAGE", /^did you mean "waitTimeout"|known: cwd, file/],
+        ["null", "USAGE", /./],
         ["{ names: [] }", "NOTHING_SELECTED", /./],
         ['{ profiles: ["debug"] }', "UNKNOWN_PROFILE", /no forward of the file has a profile/],
         ['{ namespace: "No" }', "USAGE", /./],
