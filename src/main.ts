@@ -6,6 +6,7 @@ import { complain, run } from "./commands/program.ts";
 import type { Interrupt, World } from "./commands/world.ts";
 import { INPUT_MAX_BYTES } from "./readfile.ts";
 import { realClock } from "./runtime/clock.ts";
+import { ownsTerminal } from "./runtime/daemon/terminalowner.ts";
 import { homeFolder, workingFolder } from "./runtime/daemon/whereabouts.ts";
 import { Runtime } from "./runtime/index.ts";
 import type { Supervised } from "./runtime/supervised.ts";
@@ -59,6 +60,14 @@ const world: World = {
     const told = names.map((name) => [name, () => listener(name)] as const);
     for (const [name, tell] of told) process.on(name, tell);
     return { [Symbol.dispose]: () => told.forEach(([name, tell]) => process.off(name, tell)) };
+  },
+  ownsTerminal,
+  suspend: () => {
+    if (process.platform !== "win32") process.kill(0, "SIGTSTP");
+  },
+  onExit: (listener) => {
+    process.on("exit", listener);
+    return { [Symbol.dispose]: () => void process.off("exit", listener) };
   },
   get stdin() {
     return process.stdin; // Node makes it when it is first asked for

@@ -15,6 +15,7 @@ import { KubeApi } from "./runtime/cluster/kubeapi.ts";
 import { realClock } from "./runtime/clock.ts";
 import type { Log, Terminal } from "./runtime/deps.ts";
 import { ownIdentity } from "./runtime/daemon/identity.ts";
+import { LentTerminal } from "./runtime/daemon/lentterminal.ts";
 import { FileLog } from "./runtime/daemon/log.ts";
 import { claimProject, type Ownership } from "./runtime/daemon/ownership.ts";
 import { portHolder } from "./runtime/daemon/portholder.ts";
@@ -54,14 +55,17 @@ export async function supervise(
   const facts = { env: process.env, uid, platform: process.platform, home: homeFolder() };
   const log = new FileLog(clock, logPath(facts, request.id));
   const world = { clock, random: Math.random, log };
-  const terminal = mode === "foreground" ? ownTerminal() : undefined;
+  const lent = mode === "detached" && request.terminal ? new LentTerminal() : undefined;
+  const own = mode === "foreground" ? ownTerminal() : undefined;
   const api = new KubeApi({
     ...world,
     log: changesOnly(log),
     env: process.env,
     home: facts.home,
     version: VERSION,
-    terminal,
+    get terminal() {
+      return own ?? lent?.current;
+    },
   });
   const cluster = new KubeCluster(api, clock, Math.random);
   const knownOwner = portHolder(request.runtimeFolder, uid);
@@ -79,6 +83,8 @@ export async function supervise(
     { ...world, cluster, relays, net, udp, autoPorts: new KeptPorts(portStore(log.path, log)) },
     { pid: process.pid, mode, version: VERSION, startedAt, log: log.path },
   );
+  // Whoever has to log in has done so before the first forward is there.
+  if (lent) await supervisor.follow(({ type }) => type === "forward" && lent[Symbol.dispose]());
   const { project, config } = request;
   try {
     const claimed = await claimProject(
@@ -213,6 +219,7 @@ const superviseRequest = z.object({
   id: z.string(),
   project: z.string(),
   config: z.object({ path: z.nullable(z.string()), sha256: z.string() }),
+  terminal: z.exactOptional(z.boolean()),
 });
 
 /** Runs until there is nothing left to keep. Exit status: 0 ended as asked, 70 a bug or a lost lock. */

@@ -1,7 +1,7 @@
 /** `kfwd logs`: what has happened to the forwards, in lines for people, also after their supervisor has died. */
 import { KfwdError } from "../errors.ts";
-import { LOG_LEVELS, type LogLevel } from "../runtime/index.ts";
-import { followLog, forwardOf, namedForwards, openLog, type LogEntry } from "./logsource.ts";
+import type { LogLevel } from "../runtime/index.ts";
+import { followLog, forwardOf, isLoud, namedForwards, openLog, type LogEntry } from "./logsource.ts";
 import { parseMoment } from "./moment.ts";
 import { Output } from "./output.ts";
 import { logText, type LogLook } from "./render/logtext.ts";
@@ -60,10 +60,6 @@ function tailOf(text: string | undefined): number | undefined {
   throw new KfwdError("USAGE", `option "-n, --tail" cannot be "${text}": it must be a number or "all"`, {
     hint: "kfwd help logs",
   });
-}
-
-function isLoud(entry: LogEntry, level: LogLevel): boolean {
-  return entry.kind === "text" || LOG_LEVELS.indexOf(entry.line.level) >= LOG_LEVELS.indexOf(level);
 }
 
 /** The last words of a crash bear no time; they belong to what stands before them, and are never left out. */

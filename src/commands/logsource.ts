@@ -2,7 +2,9 @@
 import { KfwdError } from "../errors.ts";
 import {
   decodeLogLine,
+  LOG_LEVELS,
   type LockState,
+  type LogLevel,
   type LogLine,
   type LogReader,
   type Project,
@@ -90,9 +92,15 @@ export async function followLog(
   return signal === undefined ? 0 : INTERRUPTED[signal];
 }
 
-function entryOf(text: string): LogEntry {
+/** A line as it stands in the log. */
+export function entryOf(text: string): LogEntry {
   const line = decodeLogLine(text);
   return line === undefined ? { kind: "text", text } : { kind: "line", line };
+}
+
+/** Whether it is at least of this level; text that bears none always is. */
+export function isLoud(entry: LogEntry, level: LogLevel): boolean {
+  return entry.kind === "text" || LOG_LEVELS.indexOf(entry.line.level) >= LOG_LEVELS.indexOf(level);
 }
 
 /** What the file declares, as far as it can be read: a forward that has not been started has no line yet. */

@@ -2,6 +2,7 @@
 import { errnoOf, fileTrouble } from "../errno.ts";
 import { KfwdError } from "../errors.ts";
 import { colourLevel, paintFor, type Paint } from "./render/colour.ts";
+import type { Footer } from "./render/bottomline.ts";
 import { errorJson, errorText } from "./render/errortext.ts";
 import type { SharedFlags, World } from "./world.ts";
 
@@ -19,6 +20,7 @@ export class Output {
   readonly notePaint: Paint;
   readonly stderr: NodeJS.WriteStream;
   readonly #stdout: NodeJS.WriteStream;
+  #footer: Footer | undefined;
 
   constructor(world: Streams, flags: SharedFlags) {
     this.#stdout = world.stdout;
@@ -38,6 +40,17 @@ export class Output {
     return this.#stdout.destroyed;
   }
 
+  /** A line that stays below what is said on stderr from now on; undefined: none any more. */
+  set footer(footer: Footer | undefined) {
+    this.#footer = footer;
+  }
+
+  /** Says it on stderr in any form of progress. */
+  say(text: string): void {
+    if (this.#footer) this.#footer.over(text);
+    else this.stderr.write(`${text}\n`);
+  }
+
   data(text: string): void {
     this.#stdout.write(`${text}\n`);
   }
@@ -49,13 +62,13 @@ export class Output {
 
   /** Something for people; said neither with `--json` nor with `-q`. */
   note(text: string): void {
-    if (this.progress !== "json" && this.progress !== "quiet") this.stderr.write(`${text}\n`);
+    if (this.progress !== "json" && this.progress !== "quiet") this.say(text);
   }
 
   error(thrown: unknown): void {
     const error = KfwdError.from(thrown);
     const text = this.progress === "json" ? errorJson(error) : errorText(error, this.notePaint);
-    this.stderr.write(`${text}\n`);
+    this.say(text);
   }
 }
 

@@ -257,13 +257,13 @@ export function tellFindings(
 ): void {
   annotate(world, found);
   if (out.progress === "json") {
-    for (const diagnostic of found) out.stderr.write(`${diagnosticJson(diagnostic)}\n`);
+    for (const diagnostic of found) out.say(diagnosticJson(diagnostic));
     return;
   }
   const told = out.progress === "quiet" ? found.filter(({ severity }) => severity === "error") : found;
   if (told.length === 0) return;
   const paint = (line: FrameLine): string => paintFrameLine(line, out.notePaint);
-  out.stderr.write(`${formatDiagnostics(told, more, texts, paint)}\n`);
+  out.say(formatDiagnostics(told, more, texts, paint));
 }
 
 /** `KFWD_UNKNOWN_KEY` for UnknownKey: whatever is an error under `--json` has a code of one form. */

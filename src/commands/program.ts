@@ -12,6 +12,7 @@ import { FLAG_GROUPS, groupCommands, ORDERED } from "./helpgroups.ts";
 import { addLookCommands, addStatus } from "./lookcommands.ts";
 import { Output } from "./output.ts";
 import { COLOUR_CHOICES } from "./render/colour.ts";
+import { addAttach } from "./attachcommand.ts";
 import { addPrune } from "./prunecommand.ts";
 import { addRbac } from "./rbaccommand.ts";
 import { addRun, requireCommand, splitRun } from "./runcommand.ts";
@@ -80,6 +81,7 @@ export function programFor(world: World, outcome: { exit: number }, words: reado
   addStatus(kit);
   addDown(kit);
   addSingleCommands(kit);
+  addAttach(kit);
   addLookCommands(kit);
   addPrune(kit);
   addDoctor(kit);

@@ -1,5 +1,12 @@
 /** The foreground after the start: tells what changes until a signal comes or the supervisor ends. */
-import { readinessOf, type Board, type Session, type SessionEnd } from "../runtime/index.ts";
+import {
+  readinessOf,
+  type Board,
+  type Session,
+  type SessionEnd,
+  type StatusReport,
+} from "../runtime/index.ts";
+import { KeyView, type KeyDeps } from "./keyview.ts";
 import type { Output } from "./output.ts";
 import type { Chosen } from "./plan.ts";
 import { countText, stoppedText } from "./render/forward.ts";
@@ -19,27 +26,40 @@ export interface Started {
   readonly exit: number;
   /** Listen until whoever made them disposes of them, after the session. */
   readonly interrupts: Interrupts;
+  /** What the keys of the terminal act on besides; undefined where nobody listens to them. */
+  readonly keys: Pick<KeyDeps, "specs" | "rereader"> | undefined;
 }
 
 /** Resolves with the exit status. @throws as {@link leave}. */
-export async function stay(out: Output, session: Session, started: Started): Promise<number> {
-  const { board, reporter, interrupts } = started;
+export async function stay(world: World, out: Output, session: Session, started: Started): Promise<number> {
+  const { board, reporter, interrupts, chosen, keys } = started;
   const over = new AbortController();
+  let view: KeyView | undefined;
   try {
+    const detached = new Promise<"detach">((resolve) => {
+      if (keys === undefined) return;
+      const onQuit = (): void => interrupts.push("SIGINT");
+      const onDetach = (): void => resolve("detach");
+      view = new KeyView({ ...keys, world, out, session, board, chosen, onQuit, onDetach });
+    });
     void board.until(() => {
       summarise(started);
       return false;
     }, over.signal);
-    const first = await Promise.race([interrupts.next(), session.ended]);
-    if (typeof first === "object") return leave(reporter, first, started.exit);
+    const first = await Promise.race([interrupts.next(), session.ended, detached]);
     over.abort();
-    if (session.kind !== "here") {
+    view?.[Symbol.dispose](); // Ctrl-C is a signal again
+    if (typeof first === "object") return leave(reporter, first, started.exit);
+    const goesOn = session.kind === "joined" || session.kind === "started";
+    if (first === "detach" && !goesOn) await session.control.release({ names: null, to: "project" });
+    if (first === "detach" || goesOn) {
       out.note("detached: the forwards stay up, `kfwd down` stops them");
       return 0;
     }
     return await end(out, session, started);
   } finally {
     over.abort();
+    view?.[Symbol.dispose]();
   }
 }
 
@@ -64,15 +84,27 @@ function summarise({ board, chosen, exit, reporter }: Started): void {
 async function end(out: Output, session: Session, started: Started): Promise<number> {
   const { drainMs, exit, interrupts } = started;
   const report = await session.control.status();
-  const open = report.entries.reduce((sum, { traffic }) => sum + traffic.connections, 0);
+  const staying = session.kind === "claimed" ? wantedByOthers(report) : [];
+  const leaving = report.entries.filter(({ name }) => !staying.includes(name));
+  const open = leaving.reduce((sum, { traffic }) => sum + traffic.connections, 0);
   out.note(open === 0 ? "stopping" : `draining ${countText(open, "connection")}, Ctrl-C again to force`);
-  const how = await Promise.race([session.control.stop({ names: null, drainMs }), interrupts.next()]);
+  const names = staying.length === 0 ? null : leaving.map(({ name }) => name);
+  const how = await Promise.race([session.control.stop({ names, drainMs }), interrupts.next()]);
   if (typeof how === "string") {
-    await session.control.stop({ names: null, drainMs: 0 });
+    if (names === null) await session.control.stop({ names, drainMs: 0 });
     return 130;
   }
   out.note(stoppedText(how.stopped.length));
+  if (staying.length > 0) out.note(`others want them, so they stay up: ${staying.join(", ")}`);
+  else await Promise.race([session.ended, interrupts.next()]); // what it leaves behind in the cluster goes with it
   return exit;
+}
+
+/** Forwards that a project keeps or another program needs. */
+function wantedByOthers({ entries, owners = [], kept = [] }: StatusReport): readonly string[] {
+  const others = owners.filter(({ pid }) => pid !== process.pid).flatMap(({ names }) => names);
+  const wanted = new Set([...kept, ...others]);
+  return entries.map(({ name }) => name).filter((name) => wanted.has(name));
 }
 
 /** Signals one after the other; one that came early waits. */
@@ -86,11 +118,16 @@ export class Interrupts implements Disposable {
     this.#listening = onInterrupt((signal) => {
       if (clock.now() - this.#lastMs < SAME_PRESS_MS) return;
       this.#lastMs = clock.now();
-      const wanted = this.#wanted;
-      this.#wanted = undefined;
-      if (wanted) wanted(signal);
-      else this.#came.push(signal);
+      this.push(signal);
     });
+  }
+
+  /** As if the signal had come. */
+  push(signal: Interrupt): void {
+    const wanted = this.#wanted;
+    this.#wanted = undefined;
+    if (wanted) wanted(signal);
+    else this.#came.push(signal);
   }
 
   next(): Promise<Interrupt> {

@@ -2,22 +2,22 @@
 import { KfwdError } from "../errors.ts";
 import type { Session, UpManner } from "../runtime/index.ts";
 import { parseDuration } from "./duration.ts";
+import { hasKeys } from "./keyboard.ts";
 import { Output } from "./output.ts";
-import { chooseNames, readPlan, type Chosen } from "./plan.ts";
+import type { Chosen } from "./plan.ts";
 import { durationText } from "./render/forward.ts";
-import { refuseMetadata } from "./metadata.ts";
+import { Rereader } from "./reread.ts";
 import { Start, type Patience } from "./start.ts";
 import { Interrupts, leave, stay } from "./stay.ts";
-import { withTtl } from "./ttl.ts";
-import { INTERRUPTED, type ClusterFlags, type Interrupt, type World } from "./world.ts";
+import { readWanted, type WantedFlags } from "./wanted.ts";
+import { INTERRUPTED, type Interrupt, type World } from "./world.ts";
 
-export interface UpFlags extends ClusterFlags {
+export interface UpFlags extends WantedFlags {
   readonly detach?: boolean;
   readonly wait?: boolean;
   readonly waitTimeout?: string;
   readonly timeout?: string;
-  readonly ttl?: string;
-  readonly allowMetadata?: readonly string[];
+  readonly watch?: boolean;
 }
 
 /** `up -d` does not wait for pods, only for a first word on each forward. */
@@ -34,32 +34,33 @@ export async function up(world: World, wanted: readonly string[], flags: UpFlags
     throw new KfwdError("USAGE", "--wait-timeout says how long --wait waits", { hint: "add --wait" });
   }
   const detached = flags.detach === true || flags.wait === true;
+  if (flags.watch && detached) {
+    const message =
+      "--watch is for the foreground: a supervisor in the background reads its files again on SIGHUP";
+    throw new KfwdError("USAGE", message, { hint: "kfwd up -d, and again after a change" });
+  }
   const waitMs = parseDuration(flags.waitTimeout ?? WAIT_TIMEOUT, "--wait-timeout");
   const drainMs = parseDuration(flags.timeout ?? "5s", "--timeout");
-  const plan = await readPlan(world, flags, wanted, out, "start");
-  if (plan === undefined) return 2;
-  const known = plan.forwards.map(({ name }) => name);
-  const chosen: Chosen = { names: chooseNames(wanted, known), only: wanted.length > 0 };
-  refuseMetadata(
-    plan.forwards.filter(({ name }) => chosen.names.includes(name)),
-    flags.allowMetadata ?? [],
-  );
+  const first = await readWanted(world, flags, wanted, out);
+  if (first === undefined) return 2;
+  const { plan, chosen } = first;
+  if (flags.watch && plan.config.path === null) {
+    throw new KfwdError("USAGE", "--watch cannot read standard input again", { hint: "-f PATH" });
+  }
+  const withKeys = !detached && hasKeys(world, out) && plan.config.path !== null;
 
   const interrupt = new AbortController();
   const early = world.onInterrupt((signal) => interrupt.abort(signal));
   let session: Session;
   try {
-    session = await world.runtime.open(
-      withTtl(plan, chosen.names, flags.ttl),
-      mannerOf(chosen, detached, out),
-      interrupt.signal,
-    );
+    session = await world.runtime.open(plan, mannerOf(chosen, detached, withKeys, out), interrupt.signal);
   } catch (thrown) {
     early[Symbol.dispose]();
     if (interrupt.signal.aborted) return interrupted(interrupt.signal);
     throw thrown;
   }
   let interrupts: Interrupts | undefined;
+  let rereader: Rereader | undefined;
   try {
     const start = new Start(world, out, session, chosen);
     const outcome = await start.run(patienceOf(flags, detached, waitMs), interrupt.signal);
@@ -72,20 +73,28 @@ export async function up(world: World, wanted: readonly string[], flags: UpFlags
     interrupts = new Interrupts(world);
     early[Symbol.dispose](); // only now: a signal on its way to a listener is lost when no other is there
     const { board, reporter } = start;
-    return await stay(out, session, { board, reporter, chosen, drainMs, exit: outcome.exit, interrupts });
+    const reading = new Rereader({ world, out, flags, names: wanted, session, reporter, first: plan });
+    rereader = reading;
+    if (flags.watch) void rereader.start();
+    const keys = withKeys ? { specs: () => reading.specs, rereader } : undefined;
+    const started = { board, reporter, chosen, drainMs, exit: outcome.exit, interrupts, keys };
+    return await stay(world, out, session, started);
   } catch (thrown) {
     if (interrupt.signal.aborted) return interrupted(interrupt.signal);
     throw thrown;
   } finally {
+    rereader?.[Symbol.dispose]();
     await session[Symbol.asyncDispose]();
     interrupts?.[Symbol.dispose](); // not before: one Ctrl-C too many would leave the lock behind
     early[Symbol.dispose]();
   }
 }
 
-function mannerOf({ names, only }: Chosen, detached: boolean, out: Output): UpManner {
+/** With keys the supervisor is a process of its own, so that it can be left; until then it ends with this one. */
+function mannerOf({ names, only }: Chosen, detached: boolean, withKeys: boolean, out: Output): UpManner {
   return {
-    where: detached ? "detached" : "here",
+    where: detached || withKeys ? "detached" : "here",
+    owner: withKeys ? "starter" : "project",
     names: only ? names : null,
     onEnding: ({ pid }, drainLeftMs) => {
       const left = durationText(drainLeftMs);

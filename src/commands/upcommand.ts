@@ -20,9 +20,10 @@ export function addUp({ world, outcome, command, shared, clusterFlags }: Command
       "--ttl <duration>",
       "stop the forwards by themselves after so long, such as 30m; `up` again begins anew",
     )
+    .option("-w, --watch", "read the files again when they change")
     .addHelpText(
       "after",
-      "\nExamples:\n  kfwd up                     keep all forwards until Ctrl-C\n  kfwd up -d --wait api db    two of them, in the background, ready when it returns",
+      "\nOn a terminal `?` tells the keys; KFWD_MENU=0 switches them off.\n\nExamples:\n  kfwd up                     keep all forwards until Ctrl-C\n  kfwd up -d --wait api db    two of them, in the background, ready when it returns",
     );
   upCommand.action(async (names: string[]) => {
     outcome.exit = await up(world, names, upCommand.opts<UpFlags>());

@@ -23,6 +23,7 @@ export const VARIABLES: readonly (readonly [
       [["TERM"], "dumb: no colour, nothing is redrawn"],
       [["CI"], "nothing is redrawn, forwards.local.yaml is not read"],
       [["GITHUB_ACTIONS", "GITHUB_WORKSPACE"], "findings stand at their lines in the pull request"],
+      [["KFWD_MENU"], "0: no keys while `up` and `attach` run on a terminal"],
       [["SHELL"], "the shell that `env` prints for"],
       [["BROWSER"], "the program that `open` hands URLs to; none: they are printed"],
     ],
@@ -39,6 +40,7 @@ export const VARIABLES: readonly (readonly [
       [["NO_PROXY", "no_proxy"], "hosts that are reached without it"],
       [["NODE_EXTRA_CA_CERTS"], "certificates that Node trusts besides its own, such as a company's"],
       [["PATH"], "where credential plugins are looked for"],
+      [["PATHEXT"], "what programs are called on Windows, where `doctor` looks for them"],
     ],
   ],
   [

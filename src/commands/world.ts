@@ -41,6 +41,12 @@ export interface World {
     names: readonly Name[],
     listener: (signal: Name) => void,
   ) => Disposable;
+  /** Whether the terminal is this process's: to change it from the background (`kfwd up &`) would stop the process. */
+  readonly ownsTerminal: () => boolean;
+  /** Stops this process and its group, as Ctrl-Z does where the terminal sees to it. */
+  readonly suspend: () => void;
+  /** Calls the listener when the process ends, whatever ends it but SIGKILL, until disposed. */
+  readonly onExit: (listener: () => void) => Disposable;
   /** Loads the readers of other tools' files only now. */
   readonly loadImporters: () => Promise<typeof Importers>;
   /** Loads what asks questions only now. */

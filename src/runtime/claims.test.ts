@@ -132,16 +132,15 @@ describe("a claimed forward", () => {
     expect(await ttls()).toEqual([60_000, 60_000]);
   });
 
-  test("does not outlive a connection that closed while it was brought up", async () => {
-    const loggedIn = world.cluster.asksForLogin();
-    const claimed = claim(one, "api");
+  test("does not outlive a connection that closed while it was brought up, nor does a login that it waits for", async () => {
+    const login = world.cluster.asksForLogin();
+    const refused = expect(claim(one, "api")).rejects.toMatchObject({ code: "NOT_RUNNING" });
     await settle();
     await one.leaves();
-    loggedIn();
-    await claimed;
-    await settle();
-    expect(world.net.bound.size).toBe(0);
     expect(ended).toBe("ended");
+    login();
+    await refused;
+    expect(await running()).toEqual([]);
   });
 
   test("of a connection that was closed before its wish was heard ends, too", async () => {
@@ -204,4 +203,15 @@ test("owners are shown in the status, and told when they change", async () => {
     ["102 db"],
     [],
   ]);
+});
+
+test("what a client hands to the project outlives it, and is named beside who claims", async () => {
+  await claim(one, "api", "db");
+  await claim(two, "cache");
+  expect((await supervisor.status()).kept).toEqual([]);
+  await supervisor.release({ names: null, to: "project" }, one);
+  expect(await supervisor.status()).toMatchObject({ kept: ["api", "db"], owners: [{ pid: 102 }] });
+  await one.leaves();
+  await two.leaves();
+  expect(await running()).toEqual(["api", "db"]);
 });

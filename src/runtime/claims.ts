@@ -20,6 +20,16 @@ export class Claims {
       .map(([{ pid }, names]) => ({ pid, names: [...names] }));
   }
 
+  /** What the project wants. */
+  get kept(): readonly string[] {
+    return [...this.#kept];
+  }
+
+  /** Of these, with null of all, what the client claims. */
+  of(client: Client, names: readonly string[] | null): readonly string[] {
+    return [...(this.#claims.get(client) ?? [])].filter((name) => names?.includes(name) ?? true);
+  }
+
   /** The project wants them. */
   keep(names: readonly string[]): void {
     for (const name of names) this.#kept.add(name);
@@ -33,9 +43,8 @@ export class Claims {
 
   /** The client wants them no more, with null none of its own; answers those that nobody wants now. */
   release(client: Client, names: readonly string[] | null): readonly string[] {
-    const claimed = this.#claims.get(client);
-    const given = [...(claimed ?? [])].filter((name) => names?.includes(name) ?? true);
-    for (const name of given) claimed?.delete(name);
+    const given = this.of(client, names);
+    for (const name of given) this.#claims.get(client)?.delete(name);
     if (client.closed.aborted) this.#claims.delete(client);
     return given.filter((name) => !this.#isWanted(name));
   }

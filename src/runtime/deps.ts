@@ -380,6 +380,8 @@ export interface Client {
 /** Gives claims up, all of them with `names` null. */
 export interface ReleaseRequest {
   readonly names: readonly string[] | null;
+  /** Who wants them from then on. Absent: nobody. */
+  readonly to?: "project";
 }
 
 /** What {@link SupervisorControl.apply} did to each forward. */

@@ -14,7 +14,7 @@ import { logPath } from "./daemon/projectfiles.ts";
 import { LogReader } from "./daemon/readlog.ts";
 import { terminate, type Terminated, type TerminateOptions } from "./daemon/terminate.ts";
 import type { StatusReport } from "./core/status.ts";
-import type { Clock } from "./deps.ts";
+import type { ApplyRequest, Clock } from "./deps.ts";
 import {
   allow,
   isAllowed,
@@ -39,8 +39,9 @@ import {
   type Surroundings,
 } from "./projects.ts";
 import { listAll, type Listed } from "./listing.ts";
+import { FileWatch } from "./filewatch.ts";
 import { findLeftovers, removeLock, type DeadLock, type Leftovers } from "./leftovers.ts";
-import { openSession, type Session, type Wish } from "./session.ts";
+import { attachSession, openSession, type Session, type SessionDeps, type Wish } from "./session.ts";
 import { untilGone, whyGone, type SessionEnd } from "./sessionend.ts";
 import type { RelayPlace, SupervisorProgram } from "./supervised.ts";
 import type { SurveyProgram, Surveyor } from "./surveyor.ts";
@@ -59,6 +60,7 @@ export type { ControlClient } from "./daemon/controlclient.ts";
 export type { ForwardStatus, Note, Owner, Reason, StatusReport, SupervisorEvent } from "./core/status.ts";
 export { deathText, supervisorDied } from "./daemon/death.ts";
 export type { Clock } from "./deps.ts";
+export type { FileWatch } from "./filewatch.ts";
 export type { LockState } from "./daemon/inspect.ts";
 export type { LogReader } from "./daemon/readlog.ts";
 export type { DeadLock, Leftovers } from "./leftovers.ts";
@@ -111,8 +113,8 @@ export interface UpManner {
   readonly where: Wish["where"];
   /** The forwards to touch; null: all, and those that left the file are stopped. */
   readonly names: readonly string[] | null;
-  /** `client`: they are claimed until the session is disposed, or this process ends. Absent: `project`. */
-  readonly owner?: "project" | "client";
+  /** Absent: `project`. */
+  readonly owner?: Wish["owner"];
   readonly onEnding: Wish["onEnding"];
 }
 
@@ -167,7 +169,7 @@ export class Runtime {
 
   /** Makes the file true, by the supervisor that runs or a new one. @throws as {@link openSession}. */
   open(plan: UpPlan, manner: UpManner, signal: AbortSignal): Promise<Session> {
-    const { config, read, ownName, explicitName, environment, forwards, project, allowContexts } = plan;
+    const { config, ownName, explicitName, environment, project } = plan;
     const path = config.path ?? stdinPath(this.#world.cwd);
     const { runtimeFolder, files } = projectOfFile(this.#surroundings(), {
       path,
@@ -181,12 +183,27 @@ export class Runtime {
       project,
       config: { path: config.path, sha256: config.sha256 },
     };
-    const { cwd, facts, supervisorScript, loadSupervisor } = this.#world;
-    const deps = { cwd, facts, supervisorScript, loadSupervisor, lockDeps: this.#lockDeps() };
-    const { where, names, owner = "project", onEnding } = manner;
+    const { where, owner = "project", onEnding } = manner;
+    const apply = this.applyRequest(plan, manner.names);
+    return openSession(this.#sessionDeps(), files, request, { where, apply, owner, onEnding, signal });
+  }
+
+  /** Follows the supervisor of a lock that {@link look} found. @throws KfwdError when it does not answer. */
+  attach({ files }: Project, record: LockRecord, signal: AbortSignal): Promise<Session> {
+    return attachSession(this.#sessionDeps(), files, record, signal);
+  }
+
+  /** What a supervisor is asked for to make the file true; `names` as in {@link UpManner}. */
+  applyRequest(plan: UpPlan, names: UpManner["names"]): ApplyRequest {
+    const { config, read, forwards, project, allowContexts } = plan;
     const others = read.filter((one) => one.path !== config.path);
-    const apply = { project, config: { ...request.config, others }, forwards, names, allowContexts, owner };
-    return openSession(deps, files, request, { where, apply, onEnding, signal });
+    const { path, sha256 } = config;
+    return { project, config: { path, sha256, others }, forwards, names, allowContexts };
+  }
+
+  /** Whoever asked disposes it. */
+  watchFiles(onChange: () => void): FileWatch {
+    return new FileWatch(this.#world.clock, onChange);
   }
 
   /** @throws as {@link findProject}. */
@@ -241,6 +258,11 @@ export class Runtime {
     return new LogReader("record" in found ? found.record.log : logPath(this.#world.facts, project.files.id));
   }
 
+  /** A log by its path. Whoever asked disposes it. */
+  readLog(path: string): LogReader {
+    return new LogReader(path);
+  }
+
   /** Ends the supervisor that {@link look} found. @throws as {@link terminate}. */
   terminate(project: Project, found: LockState, options: TerminateOptions): Promise<Terminated> {
     return terminate(this.#lockDeps(), project.files, found, options);
@@ -292,6 +314,11 @@ export class Runtime {
 
   #surroundings(): Surroundings {
     return { facts: this.#world.facts, cwd: this.#world.cwd, lockDeps: this.#lockDeps() };
+  }
+
+  #sessionDeps(): SessionDeps {
+    const { cwd, facts, supervisorScript, loadSupervisor } = this.#world;
+    return { cwd, facts, supervisorScript, loadSupervisor, lockDeps: this.#lockDeps() };
   }
 
   #lockDeps(): LockDeps {

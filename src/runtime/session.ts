@@ -51,6 +51,12 @@ export interface Wish {
   /** Where a supervisor is to run that has to be started. */
   readonly where: "here" | "detached";
   readonly apply: ApplyRequest;
+  /**
+   * - `project`: the forwards are kept until somebody stops them
+   * - `client`: they are claimed until the session is disposed, or this process ends
+   * - `starter`: claimed if the supervisor is started by this call, which sits at a terminal, else kept
+   */
+  readonly owner: "project" | "client" | "starter";
   /** Told of a supervisor that is being stopped, when it is waited for. */
   readonly onEnding: (record: LockRecord, drainLeftMs: number) => void;
   readonly signal: AbortSignal;
@@ -59,9 +65,10 @@ export interface Wish {
 /**
  * - `here`: runs in this process and ends with it
  * - `started`: was started by this call and lives on
+ * - `claimed`: was started by this call and ends with it, unless somebody else wants something of it
  * - `joined`: ran already
  */
-export type SessionKind = "here" | "started" | "joined";
+export type SessionKind = "here" | "started" | "claimed" | "joined";
 
 /** A supervisor that can be driven. Disposing lets go of it; one that runs here ends. */
 interface Hold extends AsyncDisposable {
@@ -104,7 +111,7 @@ export async function openSession(
           await outlast(deps, record, hello.drainLeftMs, wish);
           continue;
         }
-        const kind = record.pid === startedPid ? "started" : "joined";
+        const kind = kindOf(record.pid === startedPid, wish);
         const session = await trySession(deps, () => join(deps, files, record, kind, wish.signal), wish);
         if (session) return { ...session, replaced };
         lost = record;
@@ -121,7 +128,7 @@ export async function openSession(
       case "none":
     }
     if (wish.where === "detached") {
-      const report = await detach(deps, request, wish.signal);
+      const report = await detach(deps, request, wish);
       if (report.type === "owned") startedPid = report.pid;
       continue;
     }
@@ -137,6 +144,21 @@ export async function openSession(
   );
 }
 
+function kindOf(isOurs: boolean, { owner }: Wish): SessionKind {
+  if (!isOurs) return "joined";
+  return owner === "starter" ? "claimed" : "started";
+}
+
+/** Follows the supervisor that runs, and changes nothing. @throws as {@link connectControl}. */
+export async function attachSession(
+  deps: SessionDeps,
+  files: ProjectFiles,
+  record: LockRecord,
+  signal: AbortSignal,
+): Promise<Session> {
+  return { ...(await join(deps, files, record, "joined", signal)), changes: [], replaced: undefined };
+}
+
 async function look(lockDeps: LockDeps, files: ProjectFiles, signal: AbortSignal): Promise<LockState> {
   const untilMs = lockDeps.clock.now() + ANSWER_MS;
   for (;;) {
@@ -150,18 +172,19 @@ async function look(lockDeps: LockDeps, files: ProjectFiles, signal: AbortSignal
 async function trySession(
   { lockDeps: { clock } }: SessionDeps,
   take: () => Promise<Hold>,
-  { apply, signal }: Wish,
+  { apply, owner, signal }: Wish,
 ): Promise<Omit<Session, "replaced"> | undefined> {
   let hold: Hold | undefined;
   try {
     hold = await take();
-    const { changes } = await hold.control.apply(apply);
+    const claims = owner === "client" || hold.kind === "claimed";
+    const { changes } = await hold.control.apply({ ...apply, owner: claims ? "client" : "project" });
     return { ...hold, changes };
   } catch (thrown) {
     const { code } = KfwdError.from(thrown);
     const isGone = !signal.aborted && (code === "NOT_RUNNING" || code === "UNRESPONSIVE");
     // Without a forward it ends by itself: once we say so, nothing of it is left.
-    if (!isGone && !signal.aborted && hold?.kind === "started")
+    if (!isGone && !signal.aborted && (hold?.kind === "started" || hold?.kind === "claimed"))
       await within(clock, IDLE_END_MS, hold.ended, () => new Error("late")).catch(() => {});
     await hold?.[Symbol.asyncDispose]();
     if (!isGone) throw thrown;
@@ -242,13 +265,15 @@ function connect(deps: SessionDeps, record: LockRecord, signal: AbortSignal): Pr
 function detach(
   deps: SessionDeps,
   request: SuperviseRequest,
-  signal: AbortSignal,
+  { owner, signal }: Wish,
 ): ReturnType<typeof spawnDetached> {
+  const terminal = owner === "starter";
   return spawnDetached(
     deps.lockDeps.clock,
     {
       script: deps.supervisorScript,
-      args: [JSON.stringify(request)],
+      args: [JSON.stringify({ ...request, terminal })],
+      terminal,
       env: { ...deps.facts.env, KUBECONFIG: absolutePaths(deps.facts.env["KUBECONFIG"], deps.cwd) },
       logFile: logPath(deps.facts, request.id),
       timeoutMs: START_MS,

@@ -13,6 +13,8 @@ export interface SuperviseRequest {
   /** Display name. */
   readonly project: string;
   readonly config: StatusReport["config"];
+  /** Whether a detached one is lent the terminal of whoever starts it, until its first forwards are there. */
+  readonly terminal?: boolean;
 }
 
 /** A supervisor in this process. Disposing ends it at once: forwards, lock, socket and log. */

@@ -76,16 +76,22 @@ export class Supervisor implements ServedControl {
       config: this.#config,
       entries: this.#fleet.statuses,
       ...this.#notes(),
-      ...(this.#claims.owners.length > 0 && { owners: this.#claims.owners }),
+      ...(this.#claims.owners.length > 0 && { owners: this.#claims.owners, kept: this.#claims.kept }),
     });
   }
 
   apply(request: ApplyRequest, client?: Client): Promise<ApplyResult> {
+    const claimant = request.owner === "client" ? client : undefined;
+    const onGone = (): void => {
+      if (this.#fleet.names.length === 0) void this.#stopAll(0); // a plugin may ask for a login that nobody sees
+    };
     return this.#inTurn(async () => {
       this.#applying++;
+      claimant?.closed.addEventListener("abort", onGone, { once: true });
       try {
-        return await this.#apply(request, request.owner === "client" ? client : undefined);
+        return await this.#apply(request, claimant);
       } finally {
+        claimant?.closed.removeEventListener("abort", onGone);
         this.#applying--;
         this.endIfIdle(); // a first file that was refused leaves nothing to keep
       }
@@ -118,8 +124,9 @@ export class Supervisor implements ServedControl {
   }
 
   /** Without a client it is somebody in this process, whose forwards end with it. */
-  release({ names }: ReleaseRequest, client?: Client): Promise<StopResult> {
+  release({ names, to }: ReleaseRequest, client?: Client): Promise<StopResult> {
     return this.#inTurn(async () => {
+      if (client !== undefined && to === "project") this.#claims.keep(this.#claims.of(client, names));
       const unwanted = client === undefined ? [] : this.#claims.release(client, names);
       this.#tellOwners();
       if (this.#stage.kind !== "running") return { stopped: [] }; // and is drained for as long as was said

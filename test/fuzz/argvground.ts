@@ -154,6 +154,9 @@ export class ArgvGround implements AsyncDisposable {
       stderr: streams.stderr,
       onInterrupt: (listener) => interrupts.on(listener),
       onSignal: () => ({ [Symbol.dispose]: () => {} }), // nobody sends any
+      ownsTerminal: () => false,
+      suspend: () => {},
+      onExit: () => ({ [Symbol.dispose]: () => {} }),
       machine: { node: process.versions.node, platform: process.platform, arch: process.arch },
       loadBrowser: () => Promise.resolve({ openInBrowser: () => Promise.resolve() }),
       loadCompletionScripts: () => import("../../src/commands/completionscripts.ts"),

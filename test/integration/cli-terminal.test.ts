@@ -112,7 +112,9 @@ describe.concurrent(`on a terminal${LACK}`, () => {
     const { status, stdout } = await within(up.ended);
     expect(status).toBe(0);
     expectCursor(stdout);
-    expect(textOf(stdout)).toMatch(/\nkfwd: ready 2\/2\n\^?C?stopping\n2 forwards stopped\n$/);
+    expect(textOf(stdout)).toMatch(
+      /\nkfwd: ready 2\/2\n[^\n]*d detach [^\n]*stopping\n2 forwards stopped\n$/,
+    );
   });
 
   test.skipIf(LACK).each([

@@ -200,6 +200,8 @@ export interface StatusReport {
   readonly notes?: readonly Note[];
   /** Who needs which forwards for as long as it runs; absent when nobody does. */
   readonly owners?: readonly Owner[];
+  /** Where there are such, what stays when they have gone. */
+  readonly kept?: readonly string[];
 }
 
 /** What the supervisor tells everyone who listens. */

@@ -7,6 +7,7 @@ import { fileTrouble } from "../../errno.ts";
 import { KfwdError } from "../../errors.ts";
 import type { Clock } from "../deps.ts";
 import { startReport, type StartReport } from "../wire/startreport.ts";
+import { TERMINAL_FD } from "./lentterminal.ts";
 import { makeFolder } from "./makefolder.ts";
 import { tailLog } from "./taillog.ts";
 
@@ -25,6 +26,8 @@ export interface DetachRequest {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Absolute path; takes what the child prints beside its own log lines, a crash above all. */
   readonly logFile: string;
+  /** Whether it gets our terminal, see {@link LentTerminal}. */
+  readonly terminal?: boolean;
   /** How long the child may take to report, in milliseconds. */
   readonly timeoutMs: number;
 }
@@ -89,7 +92,7 @@ function start(request: DetachRequest): { readonly child: ChildProcess; readonly
       cwd: "/",
       env: detachedEnv(request.env),
       windowsHide: true,
-      stdio: stdioOf(log, nothing, inheritableFds()),
+      stdio: stdioOf(log, nothing, inheritableFds(), request.terminal === true),
     });
     return { child, logFrom };
   } finally {
@@ -141,13 +144,16 @@ function isInheritable(fd: number): boolean {
   }
 }
 
+type Stdio = ("ignore" | "inherit" | "ipc" | number)[];
+
 /** Standard output must not be this process's: `kfwd up -d | cat` would wait for the supervisor's end. */
-function stdioOf(log: number, nothing: number, inherited: readonly number[]): ("ignore" | "ipc" | number)[] {
-  const stdio: ("ignore" | "ipc" | number)[] = ["ignore", log, log, "ipc"];
+function stdioOf(log: number, nothing: number, inherited: readonly number[], terminal: boolean): Stdio {
+  const stdio: Stdio = [terminal ? "inherit" : "ignore", log, log, "ipc"];
   for (const fd of inherited) {
     while (stdio.length <= fd) stdio.push("ignore"); // beyond the first three this means: as it is
     if (fd > 3) stdio[fd] = nothing;
   }
+  if (terminal) stdio[TERMINAL_FD] = 2;
   return stdio;
 }
 

@@ -176,7 +176,9 @@ export const applyRequest = agree<ApplyRequest>()(
   }),
 );
 
-export const releaseRequest = agree<ReleaseRequest>()(z.object({ names: z.nullable(z.array(z.string())) }));
+export const releaseRequest = agree<ReleaseRequest>()(
+  z.object({ names: z.nullable(z.array(z.string())), to: z.exactOptional(z.literal("project")) }),
+);
 
 /** Nobody waits longer for the end of a connection. */
 const DRAIN_MAX_MS = 7 * 86_400_000;
@@ -330,6 +332,7 @@ export const statusReport = agree<StatusReport>()(
     entries: z.array(forwardStatus),
     notes: z.exactOptional(z.array(note)),
     owners: z.exactOptional(owners),
+    kept: z.exactOptional(z.array(z.string())),
   }),
 );
 

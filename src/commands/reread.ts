@@ -1,0 +1,117 @@
+/** Reads the files again when they change, and makes the forwards what they say then. */
+import { KfwdError } from "../errors.ts";
+import type { FileWatch, Session, UpPlan } from "../runtime/index.ts";
+import type { ForwardSpec } from "../schema/spec.ts";
+import type { Output } from "./output.ts";
+import { changesText } from "./render/changes.ts";
+import type { Reporter } from "./reporter.ts";
+import { markOf, readingOf, readWanted, type WantedFlags } from "./wanted.ts";
+import type { World } from "./world.ts";
+
+/** What it takes to read again what was read before. */
+export interface RereadDeps {
+  readonly world: World;
+  readonly out: Output;
+  readonly flags: WantedFlags;
+  /** The names of the command line. */
+  readonly names: readonly string[];
+  readonly session: Session;
+  readonly reporter: Reporter;
+  /** What the first reading came to. */
+  readonly first: UpPlan;
+}
+
+/** Off until it is switched on. One reading at a time; changes that come meanwhile are read after it, once. */
+export class Rereader implements Disposable {
+  readonly #deps: RereadDeps;
+  readonly #flags: WantedFlags;
+  #specs: readonly ForwardSpec[];
+  #mark: string;
+  #watch: FileWatch | undefined;
+  #stage: "idle" | "reading" | "reading, and again" = "idle";
+
+  constructor(deps: RereadDeps) {
+    this.#deps = deps;
+    const { environment, forwards, read } = deps.first;
+    this.#specs = forwards;
+    this.#mark = markOf(read);
+    // `--trust` was for the files as they were; another environment has a supervisor of its own.
+    this.#flags = { ...deps.flags, trust: false, ...(environment !== undefined && { env: environment }) };
+  }
+
+  /** Whether the files are watched. */
+  get isOn(): boolean {
+    return this.#watch !== undefined;
+  }
+
+  /** The forwards as the files last had them when they were right. */
+  get specs(): readonly ForwardSpec[] {
+    return this.#specs;
+  }
+
+  /** Reads them again at once if they have changed since they were read. */
+  async start(): Promise<void> {
+    if (this.#watch !== undefined) return;
+    const { runtime } = this.#deps.world;
+    this.#watch = runtime.watchFiles(() => void this.#changed());
+    await this.#changed();
+  }
+
+  stop(): void {
+    this.#watch?.[Symbol.dispose]();
+    this.#watch = undefined;
+  }
+
+  [Symbol.dispose](): void {
+    this.stop();
+  }
+
+  async #changed(): Promise<void> {
+    if (this.#stage !== "idle") {
+      this.#stage = "reading, and again";
+      return;
+    }
+    do {
+      this.#stage = "reading";
+      await this.#readAgain().catch((thrown: unknown) => this.#refuse(thrown));
+    } while (this.#hasMore());
+    this.#stage = "idle";
+  }
+
+  #hasMore(): boolean {
+    return this.#stage === "reading, and again" && this.isOn;
+  }
+
+  async #readAgain(): Promise<void> {
+    const { world, out, names, first, session, reporter } = this.#deps;
+    const { paths, mark } = await readingOf(world, this.#flags, first.config);
+    this.#watch?.watch(paths);
+    if (mark === this.#mark) return;
+    this.#mark = mark;
+    const wanted = await readWanted(world, this.#flags, names, out);
+    if (wanted === undefined) return out.note(UNCHANGED);
+    const { plan, chosen } = wanted;
+    refuseMove(first, plan);
+    const request = world.runtime.applyRequest(plan, chosen.only ? chosen.names : null);
+    const owner = session.kind === "claimed" ? "client" : "project";
+    const { changes } = await session.control.apply({ ...request, owner });
+    this.#specs = plan.forwards;
+    reporter.plan(changes);
+    out.note(`${plan.config.shownAs} was read again: ${changesText(changes)}`);
+  }
+
+  #refuse(thrown: unknown): void {
+    const { out } = this.#deps;
+    out.error(thrown);
+    out.note(UNCHANGED);
+  }
+}
+
+const UNCHANGED = "the forwards stay as they were";
+
+/** @throws KfwdError `USAGE`. */
+function refuseMove(first: UpPlan, plan: UpPlan): void {
+  if (plan.environment === first.environment && plan.config.path === first.config.path) return;
+  const message = `the files now say project ${plan.project}; this \`up\` keeps ${first.project}`;
+  throw new KfwdError("USAGE", message, { hint: "Ctrl-C, then kfwd up" });
+}

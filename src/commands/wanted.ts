@@ -1,0 +1,86 @@
+/** What `up` wants of the files: read once when it begins, and again when they change. */
+import { resolve, dirname, basename, extname, join } from "node:path";
+import { KfwdError } from "../errors.ts";
+import type { UpPlan } from "../runtime/index.ts";
+import { refuseMetadata } from "./metadata.ts";
+import type { Output } from "./output.ts";
+import { chooseNames, loadRequest, readPlan, type Chosen } from "./plan.ts";
+import { withTtl } from "./ttl.ts";
+import type { ClusterFlags, World } from "./world.ts";
+
+/** Flags that say what is wanted. */
+export interface WantedFlags extends ClusterFlags {
+  readonly allowMetadata?: readonly string[];
+  readonly ttl?: string;
+}
+
+/** The files as a plan, and the forwards that are meant. */
+export interface Wanted {
+  readonly plan: UpPlan;
+  readonly chosen: Chosen;
+}
+
+/** Undefined when the files are not fit for use, which has been said then. @throws KfwdError of exit status 2. */
+export async function readWanted(
+  world: World,
+  flags: WantedFlags,
+  names: readonly string[],
+  out: Output,
+): Promise<Wanted | undefined> {
+  const plan = await readPlan(world, flags, names, out, "start");
+  if (plan === undefined) return undefined;
+  const known = plan.forwards.map(({ name }) => name);
+  const chosen: Chosen = { names: chooseNames(names, known), only: names.length > 0 };
+  refuseMetadata(
+    plan.forwards.filter(({ name }) => chosen.names.includes(name)),
+    flags.allowMetadata ?? [],
+  );
+  return { plan: withTtl(plan, chosen.names, flags.ttl), chosen };
+}
+
+/** The files as they were last read: where they lie, and text that is another one when they say something else. */
+export interface Reading {
+  readonly paths: readonly string[];
+  readonly mark: string;
+}
+
+/** Reads the files without a word, whether they are right or wrong. */
+export async function readingOf(
+  world: World,
+  flags: WantedFlags,
+  config: UpPlan["config"],
+): Promise<Reading> {
+  const beside = neighbours(world, flags, config);
+  try {
+    const { read } = await world.runtime.load(loadRequest(world, flags));
+    return { paths: [...read.map(({ path }) => path), ...beside], mark: markOf(read) };
+  } catch (thrown) {
+    return { paths: beside, mark: KfwdError.from(thrown).message };
+  }
+}
+
+/** Text that is another one when a file has changed, or another one is read. */
+export function markOf(read: UpPlan["read"]): string {
+  return read.map(({ path, sha256 }) => `${path} ${sha256}`).join("\n");
+}
+
+/** Files that count once they are there, and the links that lead to those that were read. */
+function neighbours(world: World, flags: WantedFlags, config: UpPlan["config"]): readonly string[] {
+  const { files, dotenvs = [] } = loadRequest(world, flags);
+  const named = [config.shownAs, ...files]
+    .filter((path) => path !== "-")
+    .map((path) => resolve(world.cwd, path));
+  const folders = new Set([...named.map((path) => dirname(path)), config.folder]);
+  const besides = named.map((path) => {
+    const extension = extname(path);
+    return join(dirname(path), `${basename(path, extension)}.local${extension}`);
+  });
+  const dotenv = dotenvs.map((path) => resolve(world.cwd, path));
+  return [
+    ...named,
+    ...(config.path === null ? [] : [config.path]),
+    ...besides,
+    ...dotenv,
+    ...[...folders].map((folder) => join(folder, ".env")),
+  ];
+}
