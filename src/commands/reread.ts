@@ -5,6 +5,7 @@ import type { ForwardSpec } from "../schema/spec.ts";
 import type { Output } from "./output.ts";
 import { changesText } from "./render/changes.ts";
 import type { Reporter } from "./reporter.ts";
+import { touched, type TouchFlags } from "./touched.ts";
 import { markOf, readingOf, readWanted, type WantedFlags } from "./wanted.ts";
 import type { World } from "./world.ts";
 
@@ -12,7 +13,7 @@ import type { World } from "./world.ts";
 export interface RereadDeps {
   readonly world: World;
   readonly out: Output;
-  readonly flags: WantedFlags;
+  readonly flags: WantedFlags & TouchFlags;
   /** The names of the command line. */
   readonly names: readonly string[];
   readonly session: Session;
@@ -24,7 +25,7 @@ export interface RereadDeps {
 /** Off until it is switched on. One reading at a time; changes that come meanwhile are read after it, once. */
 export class Rereader implements Disposable {
   readonly #deps: RereadDeps;
-  readonly #flags: WantedFlags;
+  readonly #flags: WantedFlags & TouchFlags;
   #specs: readonly ForwardSpec[];
   #mark: string;
   #watch: FileWatch | undefined;
@@ -35,8 +36,9 @@ export class Rereader implements Disposable {
     const { environment, forwards, read } = deps.first;
     this.#specs = forwards;
     this.#mark = markOf(read);
-    // `--trust` was for the files as they were; another environment has a supervisor of its own.
-    this.#flags = { ...deps.flags, trust: false, ...(environment !== undefined && { env: environment }) };
+    // `--trust` and `--force-recreate` were for the files as they were; another environment has a supervisor of its own.
+    const once = { trust: false, forceRecreate: false };
+    this.#flags = { ...deps.flags, ...once, ...(environment !== undefined && { env: environment }) };
   }
 
   /** Whether the files are watched. */
@@ -92,7 +94,7 @@ export class Rereader implements Disposable {
     if (wanted === undefined) return out.note(UNCHANGED);
     const { plan, chosen } = wanted;
     refuseMove(first, plan);
-    const request = world.runtime.applyRequest(plan, chosen.only ? chosen.names : null);
+    const request = world.runtime.applyRequest(plan, touched(chosen, this.#flags));
     const owner = session.kind === "claimed" ? "client" : "project";
     const { changes } = await session.control.apply({ ...request, owner });
     this.#specs = plan.forwards;

@@ -72,6 +72,8 @@ export class Start {
     for (const { name } of changes.filter(({ action }) => action === "remove")) {
       this.#out.note(`removed ${name}: it is not in the file any more`);
     }
+    const unchanged = changes.flatMap(({ name, action }) => (action === "keep" ? [name] : []));
+    if (this.#out.progress === "terminal" && unchanged.length > 0) this.#out.note(unchangedText(unchanged));
     if ((await this.#follow()) === "following") await this.#watch(patience, drawn, interrupt);
     if (interrupt.aborted) return { kind: "over", exit: 0 };
     const end = await this.#endNow();
@@ -139,6 +141,15 @@ export class Start {
     this.reporter.summary(readiness, exit); // the last line, which scripts wait for
     return exit;
   }
+}
+
+/** Names that a line has room for. */
+const UNCHANGED_SHOWN = 10;
+
+function unchangedText(names: readonly string[]): string {
+  const shown = names.slice(0, UNCHANGED_SHOWN).join(", ");
+  const more = names.length - UNCHANGED_SHOWN;
+  return `unchanged: ${shown}${more > 0 ? ` and ${more} more` : ""}`;
 }
 
 /** Whether it has come to something; the other states last for milliseconds. */

@@ -4,20 +4,25 @@ import type { Session, UpManner } from "../runtime/index.ts";
 import { parseDuration } from "./duration.ts";
 import { hasKeys } from "./keyboard.ts";
 import { Output } from "./output.ts";
+import { FailFast } from "./failfast.ts";
 import type { Chosen } from "./plan.ts";
 import { durationText } from "./render/forward.ts";
 import { Rereader } from "./reread.ts";
 import { Start, type Patience } from "./start.ts";
 import { Interrupts, leave, stay } from "./stay.ts";
+import { touched, type TouchFlags } from "./touched.ts";
 import { readWanted, type WantedFlags } from "./wanted.ts";
 import { INTERRUPTED, type Interrupt, type World } from "./world.ts";
 
-export interface UpFlags extends WantedFlags {
+export interface UpFlags extends WantedFlags, TouchFlags {
   readonly detach?: boolean;
   readonly wait?: boolean;
   readonly waitTimeout?: string;
   readonly timeout?: string;
   readonly watch?: boolean;
+  readonly dryRun?: boolean;
+  readonly exitCode?: boolean;
+  readonly failFast?: boolean;
 }
 
 /** `up -d` does not wait for pods, only for a first word on each forward. */
@@ -53,7 +58,11 @@ export async function up(world: World, wanted: readonly string[], flags: UpFlags
   const early = world.onInterrupt((signal) => interrupt.abort(signal));
   let session: Session;
   try {
-    session = await world.runtime.open(plan, mannerOf(chosen, detached, withKeys, out), interrupt.signal);
+    session = await world.runtime.open(
+      plan,
+      { ...mannerOf(chosen, detached, withKeys, out), ...touched(chosen, flags) },
+      interrupt.signal,
+    );
   } catch (thrown) {
     early[Symbol.dispose]();
     if (interrupt.signal.aborted) return interrupted(interrupt.signal);
@@ -61,10 +70,13 @@ export async function up(world: World, wanted: readonly string[], flags: UpFlags
   }
   let interrupts: Interrupts | undefined;
   let rereader: Rereader | undefined;
+  let failFast: FailFast | undefined;
   try {
     const start = new Start(world, out, session, chosen);
+    if (flags.failFast) failFast = new FailFast(start.board, session, chosen);
     const outcome = await start.run(patienceOf(flags, detached, waitMs), interrupt.signal);
     if (interrupt.signal.aborted) return interrupted(interrupt.signal);
+    await failFast?.throwIfFailed();
     if (outcome.kind === "ended") {
       if (detached && outcome.end.kind === "stopped") throw stoppedEarly(plan.project);
       return leave(start.reporter, outcome.end, 0);
@@ -78,12 +90,15 @@ export async function up(world: World, wanted: readonly string[], flags: UpFlags
     if (flags.watch) void rereader.start();
     const keys = withKeys ? { specs: () => reading.specs, rereader } : undefined;
     const started = { board, reporter, chosen, drainMs, exit: outcome.exit, interrupts, keys };
-    return await stay(world, out, session, started);
+    const staying = stay(world, out, failFast?.calm(session) ?? session, started);
+    return await (failFast === undefined ? staying : failFast.endOr(staying));
   } catch (thrown) {
     if (interrupt.signal.aborted) return interrupted(interrupt.signal);
+    await failFast?.throwIfFailed();
     throw thrown;
   } finally {
     rereader?.[Symbol.dispose]();
+    failFast?.[Symbol.dispose]();
     await session[Symbol.asyncDispose]();
     interrupts?.[Symbol.dispose](); // not before: one Ctrl-C too many would leave the lock behind
     early[Symbol.dispose]();

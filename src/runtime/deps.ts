@@ -357,6 +357,8 @@ export interface ApplyRequest {
   readonly names: readonly string[] | null;
   /** Protected contexts in which forwards may be started all the same. */
   readonly allowContexts?: readonly string[];
+  /** What becomes of forwards that run: all of them, or none is replaced. Absent: those that mean something else now. */
+  readonly recreate?: "all" | "none";
   /**
    * Who wants them. Absent or `project`: they are kept until somebody stops them. `client`: the connection that this
    * comes over claims them, see {@link Client}.
@@ -423,6 +425,8 @@ export interface SupervisorControl {
    * being stopped.
    */
   apply(request: ApplyRequest): Promise<ApplyResult>;
+  /** What {@link apply} would do now. Changes nothing. @throws as {@link apply}. */
+  plan(request: ApplyRequest): Promise<ApplyResult>;
   /** @throws KfwdError `UNKNOWN_FORWARD`. */
   stop(request: StopRequest): Promise<StopResult>;
   /**

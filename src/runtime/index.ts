@@ -41,6 +41,7 @@ import {
 import { listAll, type Listed } from "./listing.ts";
 import { FileWatch } from "./filewatch.ts";
 import { findLeftovers, removeLock, type DeadLock, type Leftovers } from "./leftovers.ts";
+import { preview, type Preview } from "./preview.ts";
 import { attachSession, openSession, type Session, type SessionDeps, type Wish } from "./session.ts";
 import { untilGone, whyGone, type SessionEnd } from "./sessionend.ts";
 import type { RelayPlace, SupervisorProgram } from "./supervised.ts";
@@ -72,6 +73,7 @@ export type { GoodConfig, TrustQuestion } from "./guard.ts";
 export type { LoadedConfig, LoadRequest } from "./projectload.ts";
 export { LOG_LEVELS, decodeLogLine, type LogLevel, type LogLine } from "./wire/logline.ts";
 export { mendText, replaceFile } from "./mendfile.ts";
+export type { Preview } from "./preview.ts";
 export type { Project, ProjectChoice } from "./projects.ts";
 export type { Session, SessionEnd } from "./session.ts";
 export type { Attended, AttendHow, Examined, SeenService, Surveyor } from "./surveyor.ts";
@@ -115,6 +117,8 @@ export interface UpManner {
   readonly names: readonly string[] | null;
   /** Absent: `project`. */
   readonly owner?: Wish["owner"];
+  /** What becomes of forwards that run; absent: those that mean something else now are replaced. */
+  readonly recreate?: ApplyRequest["recreate"];
   readonly onEnding: Wish["onEnding"];
 }
 
@@ -184,7 +188,7 @@ export class Runtime {
       config: { path: config.path, sha256: config.sha256 },
     };
     const { where, owner = "project", onEnding } = manner;
-    const apply = this.applyRequest(plan, manner.names);
+    const apply = this.applyRequest(plan, manner);
     return openSession(this.#sessionDeps(), files, request, { where, apply, owner, onEnding, signal });
   }
 
@@ -193,17 +197,30 @@ export class Runtime {
     return attachSession(this.#sessionDeps(), files, record, signal);
   }
 
-  /** What a supervisor is asked for to make the file true; `names` as in {@link UpManner}. */
-  applyRequest(plan: UpPlan, names: UpManner["names"]): ApplyRequest {
+  /** What a supervisor is asked for to make the file true. */
+  applyRequest(plan: UpPlan, { names, recreate }: Pick<UpManner, "names" | "recreate">): ApplyRequest {
     const { config, read, forwards, project, allowContexts } = plan;
     const others = read.filter((one) => one.path !== config.path);
     const { path, sha256 } = config;
-    return { project, config: { path, sha256, others }, forwards, names, allowContexts };
+    const request = { project, config: { path, sha256, others }, forwards, names, allowContexts };
+    return recreate === undefined ? request : { ...request, recreate };
   }
 
   /** Whoever asked disposes it. */
   watchFiles(onChange: () => void): FileWatch {
     return new FileWatch(this.#world.clock, onChange);
+  }
+
+  /** What {@link open} would do now. @throws as {@link preview}. */
+  preview(
+    plan: UpPlan,
+    { names, recreate }: Pick<UpManner, "names" | "recreate">,
+    signal: AbortSignal,
+  ): Promise<Preview> {
+    const path = plan.config.path ?? stdinPath(this.#world.cwd);
+    const { files } = projectOfFile(this.#surroundings(), { ...plan, path });
+    const request = this.applyRequest(plan, { names, recreate });
+    return preview(this.#lockDeps(), files, request, signal);
   }
 
   /** @throws as {@link findProject}. */

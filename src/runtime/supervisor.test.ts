@@ -469,6 +469,26 @@ describe("apply, again", () => {
     expect((await statusOf("b")).state).toBe("resolving");
   });
 
+  test("with recreate all replaces what is unchanged, with none keeps what has changed and says so", async () => {
+    await apply([spec("api", 8080), spec("db", 5432)]);
+    const config = { path: "/shop/forwards.yaml", sha256: "1" };
+    const request = { project: "shop", config, forwards: [spec("api", 8081), spec("db", 5432)], names: null };
+    const planned = await supervisor.plan({ ...request, recreate: "all" });
+    expect(planned.changes).toEqual([
+      { name: "api", action: "replace" },
+      { name: "db", action: "replace" },
+    ]);
+    expect((await statusOf("api")).localPort).toBe(8080); // nothing was done
+    const kept = await supervisor.apply({ ...request, recreate: "none" });
+    expect(kept.changes.map(({ action }) => action)).toEqual(["keep", "keep"]);
+    expect((await statusOf("api")).localPort).toBe(8080);
+    expect((await supervisor.status()).config.sha256).toBe(""); // so that `status` tells of the difference
+    await supervisor.apply({ ...request, recreate: "all" });
+    await settle();
+    expect((await statusOf("api")).localPort).toBe(8081);
+    expect((await supervisor.status()).config.sha256).toBe("1");
+  });
+
   test("tries a failed forward again", async () => {
     world.net.taken.add(8080);
     await apply([spec("api", 8080)]);

@@ -2,8 +2,9 @@
 import type { ForwardSpec } from "../schema/spec.ts";
 import { KfwdError } from "../errors.ts";
 import { isRelayed } from "../relayed.ts";
-import { plan, type Change, type Running } from "./core/plan.ts";
+import type { Change, Running } from "./core/plan.ts";
 import type { StatusReport, SupervisorEvent } from "./core/status.ts";
+import { planApply } from "./applyplan.ts";
 import { Claims } from "./claims.ts";
 import type {
   ApplyRequest,
@@ -20,7 +21,7 @@ import type {
 } from "./deps.ts";
 import { ContextWatch } from "./contextwatch.ts";
 import { Fleet } from "./fleet.ts";
-import { pin, refuseProtected, type Pinned } from "./pin.ts";
+import type { Pinned } from "./pin.ts";
 
 /** What a supervisor knows of itself; the rest of its report comes with the first `apply`. */
 export type SupervisorSelf = StatusReport["supervisor"];
@@ -98,6 +99,14 @@ export class Supervisor implements ServedControl {
     });
   }
 
+  plan(request: ApplyRequest): Promise<ApplyResult> {
+    return this.#inTurn(async () => {
+      this.#refuseIfEnding();
+      const { changes } = planApply(request, this.#fleet.running, this.#deps.cluster);
+      return { changes: changes.map(({ name, action }) => ({ name, action })) };
+    });
+  }
+
   /** The end of everything does not wait for its turn, and a second call can only hurry the first. */
   stop(request: StopRequest): Promise<StopResult> {
     if (request.names === null) return this.#stopAll(request.drainMs);
@@ -162,19 +171,10 @@ export class Supervisor implements ServedControl {
   }
 
   async #apply(request: ApplyRequest, client: Client | undefined): Promise<ApplyResult> {
-    const { cluster } = this.#deps;
     this.#refuseIfEnding(); // what would be started anew still has connections that may go on
-    const chosen = request.forwards.filter(({ name }) => request.names?.includes(name) ?? true);
-    const ofAll = new Set(request.forwards.map(wayOf)).size === 1;
-    const pinned = new Map(
-      chosen.map((spec) => [spec.name, pin(spec, cluster, ofAll ? "all" : "its own")] as const),
-    );
-    for (const { spec } of pinned.values()) refuseProtected(spec, request.allowContexts);
     const { running } = this.#fleet;
-    const wanted = [...pinned.values()].map(({ spec }) =>
-      client === undefined ? spec : withTtlOf(running.get(spec.name), spec),
-    );
-    const changes = plan(running, wanted, request.names);
+    const wanted = client === undefined ? request : withTtlsOf(running, request);
+    const { changes, chosen, pinned, unheeded } = planApply(wanted, running, this.#deps.cluster);
 
     // Nothing can fail from here on but single forwards, and they tell so in their status.
     this.#project = request.project;
@@ -189,9 +189,11 @@ export class Supervisor implements ServedControl {
     } finally {
       held?.[Symbol.dispose]();
     }
-    this.#fleet.applied(chosen);
+    const heeded = chosen.map(({ name }) => name).filter((name) => !unheeded.includes(name));
+    this.#fleet.applied(request.forwards.filter(({ name }) => heeded.includes(name)));
     this.#own(chosen, client);
-    const matches = request.names === null || this.#fleet.matches(request.forwards);
+    const matches =
+      (request.names === null && unheeded.length === 0) || this.#fleet.matches(request.forwards);
     this.#config = matches ? request.config : { ...request.config, sha256: "" };
     this.#fleet.sort(request.forwards);
     const kept = namesOf(changes.filter(({ action }) => action === "keep" || action === "update"));
@@ -314,12 +316,12 @@ function needsRelayAgain(change: Change): boolean {
   return change.action === "replace" && isRelayed(change.spec);
 }
 
-/** Which way a forward goes to its cluster, as text to compare. */
-function wayOf({ kubeconfig, context }: ForwardSpec): string {
-  return JSON.stringify([kubeconfig, context]);
+/** A client that needs forwards for as long as it runs does not shorten them for others. */
+function withTtlsOf(running: ReadonlyMap<string, Running>, request: ApplyRequest): ApplyRequest {
+  const forwards = request.forwards.map((spec) => withTtlOf(running.get(spec.name), spec));
+  return { ...request, forwards };
 }
 
-/** A client that needs a forward for as long as it runs does not shorten it for others. */
 function withTtlOf(running: Running | undefined, spec: ForwardSpec): ForwardSpec {
   if (running === undefined || running.stage === "stopped") return spec;
   const { ttlMs, ...others } = spec;

@@ -4,6 +4,7 @@ import type { Log, ServedControl } from "../../src/runtime/deps.ts";
 export const idleControl: ServedControl = {
   status: () => Promise.reject(new Error("not asked here")),
   apply: () => Promise.reject(new Error("not asked here")),
+  plan: () => Promise.reject(new Error("not asked here")),
   release: () => Promise.resolve({ stopped: [] }),
   stop: () => Promise.resolve({ stopped: [] }),
   halt: () => Promise.reject(new Error("not asked here")),

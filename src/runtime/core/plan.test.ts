@@ -45,6 +45,23 @@ test.each<[string, Partial<ForwardSpec>, string]>([
   expect(actions(plan(running([spec("web"), "ready"]), [spec("web", change)], null))).toEqual([wanted]);
 });
 
+test.each<["changed" | "all" | "none", string[]]>([
+  ["changed", ["keep same", "update word", "replace web", "start failed", "start new"]],
+  ["all", ["replace same", "replace word", "replace web", "start failed", "start new"]],
+  ["none", ["keep same", "update word", "keep web", "start failed", "start new"]],
+])("recreate %s: %j", (recreate, wanted) => {
+  const before = ["same", "word", "web", "failed"].map((name) => spec(name));
+  const now = running(...before.map((s) => [s, s.name === "failed" ? "failed" : "ready"] as const));
+  const file = [
+    spec("same"),
+    spec("word", { description: "says more" }),
+    spec("web", { local: 8081 }),
+    spec("failed"),
+    spec("new"),
+  ];
+  expect(actions(plan(now, file, null, recreate))).toEqual(wanted);
+});
+
 test("another relay replaces what goes through it", () => {
   const before = spec("dns", { protocol: "udp" });
   const after = spec("dns", { protocol: "udp", relay: { image: "node:24" } });

@@ -20,6 +20,9 @@ export type Change =
   | { readonly action: "start" | "replace" | "update"; readonly name: string; readonly spec: ForwardSpec }
   | { readonly action: "keep" | "remove"; readonly name: string };
 
+/** What becomes of forwards that run: those that mean something else now, all of them, or none is replaced. */
+export type Recreate = "changed" | "all" | "none";
+
 /**
  * The changes in the order of the file, removals first, so that a port they free can be bound by a newcomer.
  * With `names`, only these are touched and nothing is removed.
@@ -28,22 +31,25 @@ export function plan(
   running: ReadonlyMap<string, Running>,
   wanted: readonly ForwardSpec[],
   names: readonly string[] | null,
+  recreate: Recreate = "changed",
 ): readonly Change[] {
   const wantedNames = new Set(wanted.map((spec) => spec.name));
   const removals = names === null ? [...running.keys()].filter((name) => !wantedNames.has(name)) : [];
   const touched = names === null ? wanted : wanted.filter((spec) => names.includes(spec.name));
   return [
     ...removals.map((name): Change => ({ action: "remove", name })),
-    ...touched.map((spec) => change(running.get(spec.name), spec)),
+    ...touched.map((spec) => change(running.get(spec.name), spec, recreate)),
   ];
 }
 
-function change(now: Running | undefined, spec: ForwardSpec): Change {
+function change(now: Running | undefined, spec: ForwardSpec, recreate: Recreate): Change {
   const name = spec.name;
   if (now === undefined || now.stage === "failed" || now.stage === "stopping" || now.stage === "stopped") {
     return { action: "start", name, spec };
   }
-  if (meaning(now.spec) !== meaning(spec)) return { action: "replace", name, spec };
+  const isChanged = meaning(now.spec) !== meaning(spec);
+  if (recreate === "none" && isChanged) return { action: "keep", name };
+  if (recreate === "all" || isChanged) return { action: "replace", name, spec };
   if (words(now.spec) !== words(spec)) return { action: "update", name, spec };
   return { action: "keep", name };
 }

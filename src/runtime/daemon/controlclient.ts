@@ -86,8 +86,15 @@ export class ControlClient implements SupervisorControl, AsyncDisposable {
   /** @throws also KfwdError `VERSION_SKEW`. */
   async apply(request: ApplyRequest): Promise<ApplyResult> {
     this.#requireOverlap("change the forwards of");
+    if (request.recreate !== undefined) await this.plan(request); // an earlier version would not heed it
     const told = request.owner === "client" ? { ...request, ownerPid: process.pid } : request;
     return this.#ask("apply", told, applyResult);
+  }
+
+  /** @throws also KfwdError `VERSION_SKEW`, of a supervisor that cannot tell. */
+  async plan(request: ApplyRequest): Promise<ApplyResult> {
+    this.#requireOverlap("compare the file with");
+    return this.#ask("plan", request, applyResult, ANSWER_MS);
   }
 
   /** @throws also KfwdError `VERSION_SKEW`. */

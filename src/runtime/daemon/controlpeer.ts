@@ -109,6 +109,8 @@ export class ControlPeer {
         return control.status();
       case "stop":
         return control.stop(parse(stopRequest, request));
+      case "plan":
+        return control.plan(parse(applyRequest, request));
       case "apply":
         return this.#apply(request);
       case "release":

@@ -200,6 +200,10 @@ describe("a client", () => {
         asked.push(request),
         Promise.resolve({ changes: [{ name: "api", action: "start" as const }] })
       ),
+      plan: (request) => (
+        asked.push(["plan", request]),
+        Promise.resolve({ changes: [{ name: "api", action: "keep" as const }] })
+      ),
       halt: (request) => (asked.push(["halt", request]), Promise.resolve({ names: ["db"] })),
       start: (request) => (asked.push(["start", request]), Promise.resolve({ names: [] })),
       restart: (request) => (asked.push(["restart", request]), Promise.resolve({ names: ["api"] })),
@@ -211,12 +215,18 @@ describe("a client", () => {
     expect(await it.stop({ names: ["api"], drainMs: 5 })).toEqual({ stopped: ["api"] });
     const request = { project: "shop", config: report.config, forwards: [], names: null };
     expect(await it.apply(request)).toEqual({ changes: [{ name: "api", action: "start" }] });
+    const anew = { ...request, recreate: "all" } as const;
+    expect(await it.plan(request)).toEqual({ changes: [{ name: "api", action: "keep" }] });
+    await it.apply(anew);
     expect(await it.halt({ names: ["db"], drainMs: 5 })).toEqual({ names: ["db"] });
     expect(await it.start({ names: ["db"] })).toEqual({ names: [] });
     expect(await it.restart({ names: null })).toEqual({ names: ["api"] });
     expect(asked).toEqual([
       { names: ["api"], drainMs: 5 },
       request,
+      ["plan", request],
+      ["plan", anew], // first: an earlier version does not know it, and does nothing
+      anew,
       ["halt", { names: ["db"], drainMs: 5 }],
       ["start", { names: ["db"] }],
       ["restart", { names: null }],

@@ -15,6 +15,7 @@
  * | `status`   | none                                  | StatusReport                        |
  * | `stop`     | StopRequest                           | StopResult                          |
  * | `apply`    | ApplyRequest                          | ApplyResult                         |
+ * | `plan`     | ApplyRequest                          | ApplyResult, of which nothing is done |
  * | `release`  | ReleaseRequest                        | StopResult                          |
  * | `halt`     | HaltRequest                           | NamesResult                         |
  * | `start`    | NamesRequest                          | NamesResult                         |
@@ -55,6 +56,7 @@ export type Method =
   | "status"
   | "stop"
   | "apply"
+  | "plan"
   | "release"
   | "halt"
   | "start"

@@ -171,6 +171,7 @@ export const applyRequest = agree<ApplyRequest>()(
     forwards: z.array(forwardSpec),
     names: z.nullable(z.array(z.string())),
     allowContexts: z.exactOptional(z.array(z.string())),
+    recreate: z.exactOptional(z.enum(["all", "none"])),
     owner: z.exactOptional(z.enum(["project", "client"])),
     ownerPid: z.exactOptional(z.int()),
   }),
