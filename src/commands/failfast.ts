@@ -23,6 +23,11 @@ export class FailFast implements Disposable {
       });
   }
 
+  /** @throws as {@link throwIfFailed}, where one watches. */
+  static async check(one: FailFast | undefined): Promise<void> {
+    await one?.throwIfFailed();
+  }
+
   /** The session as others are to see it: that we have ended it ourselves is no news. */
   calm(session: Session): Session {
     const never = new Promise<never>(() => {});

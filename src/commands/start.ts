@@ -59,8 +59,12 @@ export class Start {
     return this.#forwards.length > 0 && this.#forwards.every(({ state }) => state === "failed");
   }
 
-  /** Of a start that is interrupted, the outcome means nothing. */
-  async run(patience: Patience, interrupt: AbortSignal): Promise<StartOutcome> {
+  /** Of a start that is interrupted, the outcome means nothing. `refuse` may throw before it is told how it came out. */
+  async run(
+    patience: Patience,
+    interrupt: AbortSignal,
+    refuse: () => Promise<void> = () => Promise.resolve(),
+  ): Promise<StartOutcome> {
     const { changes, replaced } = this.#session;
     if (replaced) {
       this.#out.note(`removed the lock of pid ${replaced.record.pid}, which ${deathText(replaced.why)}`);
@@ -76,6 +80,7 @@ export class Start {
     if (this.#out.progress === "terminal" && unchanged.length > 0) this.#out.note(unchangedText(unchanged));
     if ((await this.#follow()) === "following") await this.#watch(patience, drawn, interrupt);
     if (interrupt.aborted) return { kind: "over", exit: 0 };
+    await refuse();
     const end = await this.#endNow();
     return end ? { kind: "ended", end } : { kind: "over", exit: this.#judge(patience) };
   }

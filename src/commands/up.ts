@@ -74,9 +74,9 @@ export async function up(world: World, wanted: readonly string[], flags: UpFlags
   try {
     const start = new Start(world, out, session, chosen);
     if (flags.failFast) failFast = new FailFast(start.board, session, chosen);
-    const outcome = await start.run(patienceOf(flags, detached, waitMs), interrupt.signal);
+    const patience = patienceOf(flags, detached, waitMs);
+    const outcome = await start.run(patience, interrupt.signal, () => FailFast.check(failFast));
     if (interrupt.signal.aborted) return interrupted(interrupt.signal);
-    await failFast?.throwIfFailed();
     if (outcome.kind === "ended") {
       if (detached && outcome.end.kind === "stopped") throw stoppedEarly(plan.project);
       return leave(start.reporter, outcome.end, 0);
@@ -94,7 +94,7 @@ export async function up(world: World, wanted: readonly string[], flags: UpFlags
     return await (failFast === undefined ? staying : failFast.endOr(staying));
   } catch (thrown) {
     if (interrupt.signal.aborted) return interrupted(interrupt.signal);
-    await failFast?.throwIfFailed();
+    await FailFast.check(failFast);
     throw thrown;
   } finally {
     rereader?.[Symbol.dispose]();
