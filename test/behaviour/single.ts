@@ -66,6 +66,7 @@ export function describeSingle(world: () => World): void {
     test("all can be stopped: the supervisor stays, `status` ends with 3, and `up` starts them again", async () => {
       await using project = await bringUp(world(), namespace, { a: echo, b: web });
       const pid = project.supervisorPid;
+      const before = await portsOf(project);
       const stopped = await project.ok("stop", "--json");
       expect(JSON.parse(stopped.stdout)).toEqual({
         schema: "kfwd.stop/1",
@@ -84,6 +85,8 @@ export function describeSingle(world: () => World): void {
         unchanged: [],
         entries: [{ name: "a" }, { name: "b" }],
       });
+      const after = await portsOf(project);
+      expect([after("a"), after("b")]).toEqual([before("a"), before("b")]); // `local: auto` keeps what it had
       expect(project.supervisorPid).toBe(pid);
     });
 

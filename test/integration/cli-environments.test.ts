@@ -92,6 +92,7 @@ describe.concurrent("environments and guards", () => {
     });
     const refused = await project.run("up", "-d");
     expect(refused.status).toBe(2);
+    expect((await project.run("up", "-d", "a*")).stderr).toBe(refused.stderr);
     expect(refused.stderr).toMatch(/^error: context "(.+)" matches protect "\*"$/m);
     const [, context = ""] = /context "(.+)" matches/.exec(refused.stderr) ?? [];
     expect(refused.stderr).toContain(`hint: --allow-context ${context}`);
