@@ -47,6 +47,9 @@ const ARGUMENT_NAMES: ReadonlyMap<string, NameKind> = new Map([
   ["topic", "topics"],
 ]);
 
+/** Arguments that stand for themselves. */
+const WORD_ARGUMENTS = ["print"];
+
 const PATH_ARGUMENTS = ["source", "path", "file"];
 
 /** `words` are those behind `kfwd`, the last of them unfinished, as the shell has them. */
@@ -113,6 +116,7 @@ function argumentOf(command: Command, behind: readonly string[]): Wanted {
   const argument = known[operands.length] ?? known.find(({ variadic }) => variadic);
   if (argument === undefined) return { kind: "nothing" };
   if (argument.argChoices !== undefined) return { kind: "choices", choices: argument.argChoices };
+  if (WORD_ARGUMENTS.includes(argument.name())) return { kind: "choices", choices: [argument.name()] };
   if (PATH_ARGUMENTS.includes(argument.name())) return { kind: "paths" };
   const of = ARGUMENT_NAMES.get(argument.name());
   return of === undefined ? { kind: "nothing" } : { kind: "names", of, flags, given: operands };

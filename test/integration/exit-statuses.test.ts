@@ -61,12 +61,13 @@ const TABLE: readonly (readonly [line: string, statuses: Readonly<Partial<Record
   ["stop api", { nowhere: 2, idle: 3 }],
   ["start api", { nowhere: 2, ready: 0 }],
   ["restart api", { nowhere: 2, idle: 3, ready: 0 }],
-  ["run -- true", { nowhere: 2, broken: 2, ready: 0, folderless: 5 }],
+  ["run -- true", { nowhere: 125, broken: 125, ready: 0, folderless: 125 }],
   ["run -- false", { ready: 1 }],
+  ["run -- no-such-program", { ready: 127 }],
   ["open api", { nowhere: 2, idle: 3 }],
   ["attach", { nowhere: 2, idle: 3 }],
-  ["hosts", {}],
-  ["doctor --nonsense", { idle: 2 }],
+  ["hosts print", { nowhere: 2, broken: 2, idle: 0 }],
+  ["doctor", { nowhere: 4, broken: 2, ready: 0, clusterless: 4, folderless: 5 }],
   ["rbac", { nowhere: 2, broken: 2, idle: 0 }],
 ];
 
@@ -158,9 +159,10 @@ describe("exits", () => {
     if (place === "idle" && line.startsWith("up")) await project.ok("down");
   });
 
-  test.each(COMMANDS.map((name) => [name]))("kfwd %s --no-such-flag: 2", async (name) => {
+  test.each(COMMANDS.map((name) => [name]))("kfwd %s --no-such-flag is refused", async (name) => {
     const { status, stdout, stderr } = await placed("nowhere").run(name, "--no-such-flag");
-    expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
+    const refused = name === "run" ? 125 : 2; // its 2 may be the command's
+    expect({ status, stdout }).toEqual({ status: refused, stdout: "" });
     expect(stderr).toMatch(/^error: /);
   });
 });
@@ -172,6 +174,7 @@ const NO_JSON: Readonly<Record<string, string>> = {
   schema: "it prints JSON as it is",
   demo: "it tells a story",
   completion: "it prints a script",
+  attach: "it shows what happens, until Ctrl-C",
   help: "it prints text",
 };
 
@@ -194,6 +197,7 @@ const JSON_LINES: Readonly<Record<string, string>> = {
   start: "start api --json",
   stop: "stop nobody --json",
   version: "version --json",
+  hosts: "hosts print --json",
   doctor: "doctor --json",
   rbac: "rbac --json",
 };

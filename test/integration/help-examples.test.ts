@@ -39,8 +39,8 @@ const CASES: Readonly<Record<string, Case>> = {
   "kfwd completion fish | source": { shell: "fish" },
 };
 
-/** Its forward is of a Service that answers nothing of this kind: they say what they were given. */
-const STAND_INS = ["nc", "curl", "psql", "npm", "open", "xdg-open"];
+/** Programs that are not here, or must not do what they do: they say what they were given. */
+const STAND_INS = ["nc", "curl", "psql", "npm", "vitest", "kubectl", "sudo", "open", "xdg-open"];
 
 let world: SandboxWorld;
 let project: Project;
@@ -60,8 +60,10 @@ beforeAll(async () => {
       api: { target: "svc/api", port: 7000, local: api, url: "http://{host}:{port}/" },
       db: { target: "svc/db", port: 7001, local: db, url: "postgres://app@{host}:{port}/" },
     },
-    environments: { staging: {} },
+    environments: { staging: { portOffset: 1000 } },
   };
+  await project.write("#!/bin/sh\n", "smoke.sh");
+  await chmod(join(project.folder, "smoke.sh"), 0o755);
   await project.write(JSON.stringify(file));
   await mkdir(join(project.folder, "team"));
   await project.write(JSON.stringify({ ...file, name: "team" }), "team/forwards.yaml");
@@ -69,7 +71,7 @@ beforeAll(async () => {
   path = await pathWithKfwd(project);
   for (const name of STAND_INS) {
     const program = join(project.root, "bin", name);
-    await writeFile(program, '#!/bin/sh\necho "$0 $*"\n');
+    await writeFile(program, '#!/bin/sh\necho "$0 $*"\n[ -p /dev/stdin ] && cat > /dev/null\nexit 0\n');
     await chmod(program, 0o755);
   }
 });
