@@ -175,7 +175,14 @@ export function faultOf({ args }: CommandLine, { status, stdout, stderr }: Outco
   if (/^\s+at .+:\d+:\d+\)?$/m.test(stderr)) return "a stack trace";
   if (/internal error|\bundefined\b.*is not|TypeError|RangeError|\[object /i.test(withoutWords(stderr, args)))
     return "an error that was not foreseen";
-  if (status !== 0 && status !== 1 && status !== 3 && !isChilds && stderr === "" && !isSignal(status))
+  if (
+    status !== 0 &&
+    status !== 1 &&
+    status !== 3 &&
+    !isChilds &&
+    `${stdout}${stderr}` === "" &&
+    !isSignal(status)
+  )
     return "no word of why";
   // oxlint-disable-next-line no-control-regex
   const raw = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202e]/.exec(withoutColour(`${stdout}${stderr}`));

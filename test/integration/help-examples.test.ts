@@ -25,7 +25,7 @@ interface Case {
 
 /** Examples that are not simply run to their end with status 0. */
 const CASES: Readonly<Record<string, Case>> = {
-  "kfwd up": { stopped: true, until: /^kfwd: ready 2\/2$/m, endedBy: "SIGINT" },
+  "kfwd up": { stopped: true, until: /^kfwd: ready 3\/3$/m, endedBy: "SIGINT" },
   "kfwd logs -f db": { until: /ready/, endedBy: "SIGINT", status: 130 },
   "kfwd events | jq -r 'select(.state == \"waiting\") | .forward'": { until: null, endedBy: "SIGINT" },
   "kfwd events --since 1h db": { until: /"forward":"db"/, endedBy: "SIGINT", status: 130 },
@@ -49,9 +49,15 @@ let path: string;
 beforeAll(async () => {
   world = await SandboxWorld.start();
   world.sandbox.cluster.createNamespace("shop");
-  await Promise.all([world.deploy("shop", "api"), world.deploy("shop", "db")]);
+  await Promise.all([world.deploy("shop", "api"), world.deploy("shop", "db"), world.deploy("shop", "cache")]);
+  world.sandbox.cluster.createService("shop", {
+    name: "annotated",
+    selector: { app: "api" },
+    ports: [{ name: "http", port: 80 }],
+    annotations: { "kftray.app/enabled": "true", "kftray.app/configs": "annotated-8090-http" },
+  });
   project = await Project.create({ kubeconfig: world.kubeconfig("admin") });
-  const [api, db] = await Promise.all([freePort(), freePort()]);
+  const [api, db, cache] = await Promise.all([freePort(), freePort(), freePort()]);
   const file = {
     version: 1,
     name: "shop",
@@ -59,6 +65,7 @@ beforeAll(async () => {
     forwards: {
       api: { target: "svc/api", port: 7000, local: api, url: "http://{host}:{port}/" },
       db: { target: "svc/db", port: 7001, local: db, url: "postgres://app@{host}:{port}/" },
+      cache: { target: "svc/cache", port: 7000, local: cache },
     },
     environments: { staging: { portOffset: 1000 } },
   };
