@@ -45,6 +45,7 @@ export class Datagrams implements Disposable {
   #stage: "running" | "over" = "running";
   #sweeper: Disposable | undefined;
   #listener: Pick<UdpListener, "drops"> | undefined;
+  #crowdedOut = 0;
   readonly #count = { in: 0, out: 0, bytesIn: 0, bytesOut: 0 };
   readonly #dropped = { notReady: 0, full: 0, refused: 0, tooLarge: 0, unresolved: 0 };
 
@@ -62,7 +63,13 @@ export class Datagrams implements Disposable {
   get traffic(): DatagramTraffic {
     const { received = 0, sent = 0 } = this.#listener?.drops ?? {};
     const dropped = { ...this.#dropped, received, sent };
-    return { flows: this.#talks.size, in: this.#count.in, out: this.#count.out, dropped };
+    return {
+      flows: this.#talks.size,
+      crowdedOut: this.#crowdedOut,
+      in: this.#count.in,
+      out: this.#count.out,
+      dropped,
+    };
   }
 
   /** Counts what the sockets drop from now on. */
@@ -129,9 +136,9 @@ export class Datagrams implements Disposable {
     const known = this.#talks.use(client.key, nowMs);
     if (known) return known;
     const talk: Talk = { client, way: undefined, flow: undefined };
-    for (const { flow } of this.#talks.add(client.key, talk, way.endpoint.port, nowMs)) {
-      flow?.[Symbol.dispose]();
-    }
+    const over = this.#talks.add(client.key, talk, way.endpoint.port, nowMs);
+    for (const { flow } of over) flow?.[Symbol.dispose]();
+    this.#crowdOut(over.filter(({ flow }) => flow).length, way);
     if (this.#sweeper === undefined) this.#sweepLater(nowMs);
     return talk;
   }
@@ -145,8 +152,19 @@ export class Datagrams implements Disposable {
         talk.client.send(datagram);
       },
       onDropped: (count, why) => this.#drop(count, why, talk.way),
-      onEnd: () => void (talk.flow = undefined),
+      onEnd: (why) => {
+        talk.flow = undefined;
+        if (why === "crowded") this.#crowdOut(1, talk.way);
+      },
     };
+  }
+
+  #crowdOut(count: number, way: Way | undefined): void {
+    if (count === 0 || way === undefined) return;
+    this.#crowdedOut += count;
+    const { pod, port } = way.endpoint;
+    const message = `too many clients at once for ${pod}:${port}: those that are quiet for longest lose their place`;
+    this.#onTrouble({ code: "TooManyFlows", kind: "transient", message });
   }
 
   #drop(count: number, why: Exclude<Why, "notReady" | "received" | "sent">, way: Way | undefined): void {

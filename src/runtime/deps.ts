@@ -209,8 +209,11 @@ export interface FlowHandler {
   onDatagram(datagram: Buffer): void;
   /** The relay has dropped or could not send so many more of this flow, and why. */
   onDropped(count: number, why: "full" | "refused" | "tooLarge" | "unresolved"): void;
-  /** The last call: the relay knows nothing of this flow any more; the next datagram needs a new one. */
-  onEnd(): void;
+  /**
+   * The last call: the relay knows nothing of this flow any more; the next datagram needs a new one. `crowded`: others
+   * needed its place.
+   */
+  onEnd(why?: "crowded"): void;
 }
 
 /** How a stream's bytes and end reach its owner. */

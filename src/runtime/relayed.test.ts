@@ -336,3 +336,14 @@ describe("when a forward is replaced", () => {
     expect(world.relays.holds.asked).toBe(0);
   });
 });
+
+test("a client whose place others needed is counted, and gets another with its next datagram", async () => {
+  const a = await ready();
+  a.sends("one");
+  world.relays.now.living[0]?.crowdedOut();
+  const { datagrams, lastError } = await status();
+  expect(datagrams?.crowdedOut).toBe(1);
+  expect(lastError?.message).toMatch(/^too many clients at once for pod-1:8125/);
+  a.sends("two");
+  expect(world.relays.now.living.map(({ sent }) => sent)).toEqual([["two"]]);
+});

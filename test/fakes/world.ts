@@ -329,6 +329,10 @@ export class FakeFlow implements Flow {
   drops(...what: Parameters<FlowHandler["onDropped"]>): void {
     this.#handler.onDropped(...what);
   }
+  crowdedOut(): void {
+    this.stage = "ended";
+    this.#handler.onEnd("crowded");
+  }
   ends(): void {
     if (this.stage !== "open") return;
     this.stage = "ended";

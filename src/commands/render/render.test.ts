@@ -158,7 +158,7 @@ describe("the status table", () => {
       name: "dns",
       protocol: "udp",
       relay,
-      datagrams: { flows: 7, in: 1, out: 2, dropped },
+      datagrams: { flows: 7, crowdedOut: 0, in: 1, out: 2, dropped },
     });
     const lastError = {
       message: "nothing listens for datagrams on dns-1:53",
@@ -177,7 +177,11 @@ describe("the status table", () => {
 
   test("in its wide form shows the relay pod, its state and the datagrams, where there are any", () => {
     const dropped = { notReady: 2, full: 0, refused: 10, tooLarge: 0, unresolved: 0, received: 0, sent: 0 };
-    const dns = forward({ protocol: "udp", relay, datagrams: { flows: 7, in: 1, out: 20, dropped } });
+    const dns = forward({
+      protocol: "udp",
+      relay,
+      datagrams: { flows: 7, crowdedOut: 0, in: 1, out: 20, dropped },
+    });
     const made = forward({ name: "db", relay: { ...relay, name: null, state: "creating" } });
     const look = { width: undefined, paint: plain, nowMs, wide: true };
     const lines = statusTable([dns, made, forward()], look).split("\n");

@@ -173,7 +173,8 @@ function relayCells({ relay, datagrams }: ForwardStatus): readonly string[] {
   const pod = relay === null ? "-" : visible(`${relay.name ?? "-"} (${relay.state})`);
   if (datagrams === null) return [pod, "-"];
   const lost = Object.values(datagrams.dropped).reduce((sum, count) => sum + count, 0);
-  return [pod, `${datagrams.in} in, ${datagrams.out} out, ${lost} lost`];
+  const crowded = datagrams.crowdedOut > 0 ? `, ${datagrams.crowdedOut} crowded out` : "";
+  return [pod, `${datagrams.in} in, ${datagrams.out} out, ${lost} lost${crowded}`];
 }
 
 /** Takes from the columns that can bear it until the row fits. */

@@ -2,8 +2,9 @@
 import { KfwdError } from "../../errors.ts";
 import { backoffMs } from "../core/backoff.ts";
 import type { Reason } from "../core/status.ts";
-import type { Clock, Flow, FlowHandler, Random, Relay, RelayEvents, RelayPod, RelayTarget } from "../deps.ts";
+import type { Clock, Random, Relay, RelayEvents, RelayPod } from "../deps.ts";
 import type { PodIdentity } from "./follow.ts";
+import { RelayFlows } from "./relayflows.ts";
 import type { RelayLink, RelayLinkEvents } from "./relaylink.ts";
 
 /** Before Kubernetes ends the pod the next one has stood for a while: so long, or a quarter of a short life. */
@@ -32,6 +33,7 @@ export class RelayHub implements AsyncDisposable {
   readonly #users = new Set<RelayEvents>();
   readonly #pods = new Map<Link, PodIdentity>();
   readonly #closing = new Set<Promise<void>>();
+  readonly #flows = new RelayFlows((target, handler) => this.#current?.flow(target, handler));
   /** Pods that are being replaced while they still work. */
   readonly #retiring = new Set<Link>();
   /** Pods that have ended and are still in the list. */
@@ -64,22 +66,18 @@ export class RelayHub implements AsyncDisposable {
   /** `onLeft` is called when it was the last, and may end the hub. */
   join(events: RelayEvents, onLeft: () => Promise<void>): Relay {
     this.#users.add(events);
-    const flows = new Set<Flow>();
+    const flows = this.#flows.share();
     queueMicrotask(() => this.#welcome(events));
     return {
       retry: () => this.#retry(events),
-      flow: (target, handler) => {
-        const flow = this.#flow(target, handler, () => flows.delete(flow));
-        flows.add(flow);
-        return flow;
-      },
+      flow: (target, handler) => flows.flow(target, handler),
       open: async (target, handler, signal) => {
         if (this.#current === undefined) throw new KfwdError("UNREACHABLE", "there is no relay pod");
         return this.#current.connect(target, handler, signal);
       },
       [Symbol.asyncDispose]: async () => {
         if (!this.#users.delete(events)) return;
-        for (const flow of flows) flow[Symbol.dispose]();
+        flows[Symbol.dispose]();
         if (this.unused) await onLeft();
       },
     };
@@ -242,33 +240,6 @@ export class RelayHub implements AsyncDisposable {
       this.#tellPods();
     });
     this.#closing.add(closed);
-  }
-
-  #flow(target: RelayTarget, handler: FlowHandler, onOver: () => void): Flow {
-    let inner: Flow | undefined;
-    let stage: "fresh" | "open" | "over" = "fresh";
-    return {
-      send: (datagram) => {
-        if (stage === "fresh") {
-          inner = this.#current?.flow(target, {
-            onDatagram: (answer) => handler.onDatagram(answer),
-            onDropped: (count, why) => handler.onDropped(count, why),
-            onEnd: () => {
-              stage = "over";
-              onOver();
-              handler.onEnd();
-            },
-          });
-          if (inner) stage = "open";
-        }
-        return inner?.send(datagram) ?? false;
-      },
-      [Symbol.dispose]: () => {
-        stage = "over";
-        inner?.[Symbol.dispose]();
-        onOver();
-      },
-    };
   }
 
   #tellPods(): void {

@@ -82,6 +82,8 @@ export interface RelayPod {
 export interface DatagramTraffic {
   /** Clients that it keeps apart now. */
   readonly flows: number;
+  /** Clients that lost their place since there were too many; with their next datagram they get another. */
+  readonly crowdedOut: number;
   /** Given to clients. */
   readonly in: number;
   /** Given to the relay. */

@@ -56,6 +56,7 @@ const entry: ForwardStatus = {
   },
   relay: { name: "kfwd-relay-x", namespace: "shop", uid: "u", state: "running", reason: null },
   datagrams: {
+    crowdedOut: 0,
     flows: 2,
     in: 3,
     out: 4,

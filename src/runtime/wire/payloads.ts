@@ -270,6 +270,7 @@ const dropped = sinceLater(count, 0);
 const datagrams = agree<DatagramTraffic>()(
   z.object({
     flows: count,
+    crowdedOut: sinceLater(count, 0),
     in: count,
     out: count,
     dropped: z.object({
