@@ -6,7 +6,9 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { udpEchoApp } from "../../src/sandbox/apps.ts";
 import { Sandbox } from "../../src/sandbox/sandbox.ts";
+import { within } from "../rig/client.ts";
 import { Project } from "../rig/project.ts";
+import { lackOfTerminals, onTerminal } from "../rig/terminal.ts";
 
 let sandbox: Sandbox;
 let folder: string;
@@ -103,4 +105,51 @@ test("prune shows what is left, asks, and leaves what lives alone", async () => 
   expect(JSON.parse(other.stdout)).toMatchObject({ removed: { locks: [], relays: [] } });
   expect(relays("living")).toHaveLength(1);
   expect((await living.run("down")).status).toBe(0);
+});
+
+test.skipIf(lackOfTerminals())(
+  "prune asks on a terminal: a no, or no word, leaves all as it is",
+  async () => {
+    await using project = await upWithRelay("asked");
+    const uid = await murder(project, "asked");
+    const answer = async (typed: string) => {
+      const prune = onTerminal(project, "prune");
+      await prune.says(/remove them\? \[y\/N\] /);
+      prune.child.stdin?.write(typed);
+      return within(prune.ended, 15_000);
+    };
+    for (const no of ["n\r", "\r", "maybe\r", "\u0004"]) {
+      const { status, stdout } = await answer(no);
+      expect([status, stdout.includes("removed")]).toEqual([0, false]);
+    }
+    expect(relays("asked").some(({ metadata }) => metadata.uid === uid)).toBe(true);
+    expect((await project.run("status")).status).toBe(3);
+    const { status, stdout } = await answer("y\r");
+    expect(status).toBe(0);
+    expect(stdout).toContain("removed 1 relay pod and 1 lock");
+    await gone("asked", uid);
+  },
+  60_000,
+);
+
+test("a quota that forbids the relay is told with the time of the next try", async () => {
+  sandbox.cluster.createPod("full", { name: "echo", udp: { 5300: udpEchoApp() } });
+  await using project = await Project.create({
+    kubeconfig,
+    file: "namespace: full\nforwards:\n  dns: { target: pod/echo, port: 5300, protocol: udp, local: auto }\n",
+  });
+  sandbox.faults.admission = "exceeded quota: q, requested: pods=1, used: pods=2, limited: pods=2";
+  try {
+    await project.ok("up", "-d");
+    const dns = await project.until(
+      "dns",
+      ({ reason, retryAt }) => reason?.code === "QuotaExceeded" && retryAt !== null,
+    );
+    expect(dns).toMatchObject({ state: "waiting", relay: { state: "waiting" }, attempt: 1 });
+    const { stdout } = await project.run("status");
+    expect(stdout).toMatch(/exceeded quota: q.*\(next try in \d+s\)/s);
+  } finally {
+    sandbox.faults.admission = undefined;
+  }
+  expect((await project.run("down")).status).toBe(0);
 });

@@ -110,7 +110,7 @@ export function statusTable(
       .join(GAP)
       .trimEnd();
   const lines = [look.paint.dim(line({ cells: head, paintStatus: (text) => text })), ...rows.map(line)];
-  return [...lines, ...forwards.flatMap((forward) => notes(forward, look.paint))].join("\n");
+  return [...lines, ...forwards.flatMap((forward) => notes(forward, look.paint, look.nowMs))].join("\n");
 }
 
 /** In the order of the file; what is not in it comes last, as it was. */
@@ -191,11 +191,23 @@ function pad(text: string, width: number): string {
   return text.length > width ? `${text.slice(0, Math.max(0, width - 1))}…` : text.padEnd(width);
 }
 
-function notes(forward: ForwardStatus, colours: Paint): readonly string[] {
+/** A try that comes within seconds is no news; after a refusal it is a minute away, and `kfwd up` makes it at once. */
+const NEXT_TOLD_MS = 10_000;
+
+function nextText({ retryAt }: ForwardStatus, nowMs: number): string {
+  const ms = retryAt === null ? 0 : Date.parse(retryAt) - nowMs;
+  return ms < NEXT_TOLD_MS ? "" : ` (next try in ${durationText(ms)})`;
+}
+
+function notes(forward: ForwardStatus, colours: Paint, nowMs: number): readonly string[] {
   const { state, reason, lastError, protocol } = forward;
   if (reason !== null) {
     const [first = "", ...others] = reasonLines(reason);
-    return ["", `${forward.name}: ${first}`, ...others.map((line) => colours.dim(`  ${line}`))];
+    return [
+      "",
+      `${forward.name}: ${first}${nextText(forward, nowMs)}`,
+      ...others.map((line) => colours.dim(`  ${line}`)),
+    ];
   }
   if (state !== "ready") return [];
   const what = protocol === "udp" ? "datagrams were lost" : "a connection failed";
