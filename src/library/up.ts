@@ -11,6 +11,7 @@ import {
 } from "../runtime/index.ts";
 import type { ForwardSpec } from "../schema/spec.ts";
 import type { Forwards, UpOptions } from "./api.ts";
+import { endIdle } from "./abandoned.ts";
 import { Kept } from "./kept.ts";
 import { readPlan, type Reading, type Variables } from "./read.ts";
 import { told } from "./told.ts";
@@ -61,7 +62,8 @@ async function start<Name extends string>(
     await ready(session, kept, waitMs, AbortSignal.any([signal, late.signal, kept.closed]));
     signal.throwIfAborted();
   } catch (thrown) {
-    await kept?.close();
+    if (kept) await kept.close();
+    else await endIdle(runtime, clock, plan);
     throw thrown;
   } finally {
     timer[Symbol.dispose]();

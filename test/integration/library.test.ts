@@ -1,11 +1,13 @@
 import { once } from "node:events";
+import { realpathSync } from "node:fs";
 import { createServer } from "node:net";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { basename, dirname, join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { SandboxWorld } from "../behaviour/sandboxworld.ts";
 import { fileOf, projectOf, type Forwards } from "../behaviour/stage.ts";
 import { ask, exchange, within } from "../rig/client.ts";
 import { installIn, nothingRuns, program } from "../rig/library.ts";
-import type { Ended, Project, Running } from "../rig/project.ts";
+import { CLI, type Ended, type Project, type Running } from "../rig/project.ts";
 
 const PATIENCE_MS = 45_000;
 
@@ -322,10 +324,10 @@ describe.concurrent("the library", () => {
     });
 
     test("of what is not ready in time", async () => {
-      await using project = await projectWith({ echo, never });
-      expect(await refused(project, '{ waitTimeout: "2s" }')).toMatchObject({
+      await using project = await projectWith({ never });
+      expect(await refused(project, '{ waitTimeout: "8s" }')).toMatchObject({
         code: "NOT_READY_IN_TIME",
-        message: expect.stringMatching(/^1 of 2 not ready after 2 s: never \(\w+\)$/m) as string,
+        message: expect.stringMatching(/^1 of 1 not ready after 8 s: never \(\w+\)$/m) as string,
         exit: 1,
       });
     });
@@ -356,15 +358,40 @@ describe.concurrent("the library", () => {
 
     test("of a start that is not wanted any more", async () => {
       await using project = await projectWith({ echo, never });
+      const running = await program(
+        project,
+        `const stop = new AbortController();
+        process.once("message", () => stop.abort(new Error("enough")));
+        await up({ signal: stop.signal }).catch((error) => say(error.message));
+        await up({ signal: stop.signal }).catch((error) => say(error.message));
+        process.disconnect();`,
+        { channel: "ipc" },
+      );
+      await vi.waitFor(() => project.forward("never"), { timeout: PATIENCE_MS });
+      running.child.send("enough");
+      expect((await ended(running)).lines).toEqual(["enough", "enough"]);
+      await nothingRuns(project);
+    });
+
+    test("of a start that is broken off before its supervisor has heard of a forward", async () => {
+      await using project = await projectWith({ echo });
+      await project.ok("up", "-d");
+      const id = basename(dirname(project.lockPath));
+      await project.ok("down");
+      const config = { path: realpathSync(join(project.folder, "forwards.yaml")), sha256: "" };
+      const request = { runtimeFolder: project.env["KFWD_RUNTIME_DIR"], id, project: "shop", config };
+      const supervisor = join(dirname(CLI), "supervisor.js");
+      const idle = project.exec(process.execPath, [supervisor, JSON.stringify(request)]);
+      await vi.waitFor(() => expect(project.supervisorPid).toBe(idle.child.pid), { timeout: PATIENCE_MS });
       const lines = await ran(
         project,
         `const stop = new AbortController();
-        setTimeout(() => stop.abort(new Error("enough")), 1500);
-        await up({ signal: stop.signal }).catch((error) => say(error.message));
-        await up({ signal: stop.signal }).catch((error) => say(error.message));`,
+        const starting = up({ signal: stop.signal });
+        stop.abort(new Error("enough"));
+        await starting.catch((error) => say(error.message));`,
       );
-      expect(lines).toEqual(["enough", "enough"]);
-      await nothingRuns(project);
+      expect(lines).toEqual(["enough"]);
+      await within(idle.ended, 15_000); // by itself it would wait for twice as long
     });
   });
 
