@@ -9,6 +9,7 @@ export type {
   ForwardStatus,
   LocalAddress,
   Note,
+  Owner,
   Reason,
   RelayPod,
   Stage,

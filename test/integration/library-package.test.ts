@@ -11,7 +11,16 @@ import { Project } from "../rig/project.ts";
 
 const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const EXAMPLE = join(ROOT, "examples", "library");
+const TSC = join(ROOT, "node_modules", "typescript", "bin", "tsc");
 const PATIENCE_MS = 50_000;
+
+/** The program that the README shows. */
+async function readmeText(): Promise<string> {
+  const readme = await readFile(join(ROOT, "README.md"), "utf8");
+  const [, text] = /### As a library\n[^#]*?```ts\n(.*?)```/s.exec(readme) ?? [];
+  if (text === undefined) throw new Error("the README shows no program");
+  return text;
+}
 
 /** The package as it is published, in a project that has nothing but it and a compiler. */
 describe("the package", () => {
@@ -120,11 +129,24 @@ describe("the package", () => {
       JSON.stringify({ compilerOptions: { ...STRICT, ...options }, files: [file] }),
       config,
     );
-    const tsc = consumer.exec(process.execPath, [
-      join(ROOT, "node_modules", "typescript", "bin", "tsc"),
-      "-p",
-      config,
-    ]);
+    const tsc = consumer.exec(process.execPath, [TSC, "-p", config]);
+    const { status, stdout } = await within(tsc.ended, PATIENCE_MS);
+    expect({ status, stdout }).toEqual({ status: 0, stdout: "" });
+  });
+
+  test("has types that hold for what is shown of it", async () => {
+    await symlink(
+      join(ROOT, "node_modules", "vitest"),
+      join(consumer.folder, "node_modules", "vitest"),
+      "dir",
+    );
+    await cp(join(EXAMPLE, "vitest"), join(consumer.folder, "example"), { recursive: true });
+    await cp(join(EXAMPLE, "node-test"), join(consumer.folder, "example"), { recursive: true });
+    await consumer.write(await readmeText(), "readme.mts");
+    const options = { ...STRICT, module: "nodenext", skipLibCheck: true, checkJs: true };
+    const config = { compilerOptions: options, include: ["example", "readme.mts"] };
+    await consumer.write(JSON.stringify(config), "shown.json");
+    const tsc = consumer.exec(process.execPath, [TSC, "-p", "shown.json"]);
     const { status, stdout } = await within(tsc.ended, PATIENCE_MS);
     expect({ status, stdout }).toEqual({ status: 0, stdout: "" });
   });
@@ -230,9 +252,7 @@ describe.concurrent("what is shown of the library", () => {
 
   test("runs as the README has it", async () => {
     await using project = await copy();
-    const readme = await readFile(join(ROOT, "README.md"), "utf8");
-    const [, text = ""] = /### As a library\n[^#]*?```ts\n(.*?)```/s.exec(readme) ?? [];
-    const { code } = await transform(text, { loader: "ts", target: "node20" });
+    const { code } = await transform(await readmeText(), { loader: "ts", target: "node20" });
     await writeFile(join(project.folder, "readme.mjs"), code);
     expect(await runs(project, "readme.mjs")).toMatch(/^200 \d+ \{\n? *API_HOST: '127\.0\.0\.1',/);
   });
