@@ -33,7 +33,7 @@ export interface UpOptions<Name extends string = string> {
   readonly profiles?: readonly string[] | undefined;
   /** Another name makes another project of the same file. Default: `KFWD_PROJECT`, else the name that the file has. */
   readonly project?: string | undefined;
-  /** As `--context`. A forward that runs already moves there, for whoever else uses it: such a start wants a `project`. */
+  /** As `--context`. What somebody else has running elsewhere is not moved: that takes a `project` of its own. */
   readonly context?: string | undefined;
   /** As `-n`; see `context`. */
   readonly namespace?: string | undefined;

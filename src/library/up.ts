@@ -11,9 +11,9 @@ import {
 } from "../runtime/index.ts";
 import type { ForwardSpec } from "../schema/spec.ts";
 import type { Forwards, UpOptions } from "./api.ts";
-import { endIdle } from "./abandoned.ts";
 import { Kept } from "./kept.ts";
 import { readPlan, type Reading, type Variables } from "./read.ts";
+import { endIdle, refuseToMove } from "./running.ts";
 import { told } from "./told.ts";
 import { together } from "./together.ts";
 
@@ -51,6 +51,7 @@ async function start<Name extends string>(
 ): Promise<Forwards<Name>> {
   const waitMs = waitOf(options.waitTimeout ?? WAIT);
   const reading = await readPlan(runtime, options, variables);
+  await refuseToMove(runtime, clock, reading, options);
   const late = new AbortController();
   const tooLate = `no supervisor took the file within ${waitMs / 1_000} s`;
   const timer = clock.timer(waitMs, () => late.abort(new KfwdError("NOT_READY_IN_TIME", tooLate)));

@@ -154,6 +154,32 @@ describe.concurrent("the library", () => {
     expect(entries.map(({ name, since }) => [name, since])).toEqual([["web", before.since]]);
   });
 
+  test("does not lead a forward elsewhere that somebody else has", async () => {
+    const other = await world.newNamespace();
+    await world.deploy(other, "app");
+    await using project = await projectWith({ web });
+    await project.write(JSON.stringify({ name: "shop", forwards: { web } }));
+    await project.ok("up", "--wait", "-n", namespace);
+    const before = await project.forward("web");
+    const lines = await ran(
+      project,
+      `const options = { namespace: ${JSON.stringify(other)}, context: "sandbox" };
+      await up(options).catch((error) => say(about(error)));
+      await using theirs = await up({ namespace: ${JSON.stringify(namespace)} });
+      say(theirs.web.port);
+      await using own = await up({ ...options, project: "shop-test" });
+      say([own.web.status.namespace === ${JSON.stringify(other)}, own.$project]);`,
+    );
+    expect(JSON.parse(lines[0] ?? "")).toMatchObject({
+      code: "USAGE",
+      message: expect.stringMatching(/^forward "web" runs already, .* namespace "shop-/) as string,
+      hint: 'give this one a project of its own: project: "shop-test"',
+    });
+    expect(lines.slice(1)).toEqual([String(before.localPort), '[true,"shop-test"]']);
+    const { namespace: still, since } = await project.forward("web");
+    expect({ still, since }).toEqual({ still: namespace, since: before.since });
+  });
+
   test("shares one supervisor with other programs, which keep theirs when one ends", async () => {
     await using project = await projectWith({ web, echo });
     const text = (names: string): string =>
