@@ -127,6 +127,17 @@ export class Fleet {
     return { names: halting, over: Promise.all(told).then(() => {}) };
   }
 
+  /**
+   * Begins to stop them for good. `over` resolves as that of `halt`, with a way to ask whether a name still means the one
+   * that was stopped. @throws KfwdError `UNKNOWN_FORWARD`.
+   */
+  leave(names: readonly string[], drainMs: number): { readonly over: Promise<(name: string) => boolean> } {
+    const leaving = new Map(this.choose(names).map((name) => [name, this.#forwards.get(name)]));
+    const isStill = (name: string): boolean =>
+      leaving.has(name) && leaving.get(name) === this.#forwards.get(name);
+    return { over: this.end(names, drainMs).then(() => isStill) };
+  }
+
   /** Starts those that are stopped, where they led, and answers them. @throws KfwdError `UNKNOWN_FORWARD`. */
   async resume(names: readonly string[] | null): Promise<readonly string[]> {
     const stopped = this.choose(names).filter((name) => this.#isLeaving(name));

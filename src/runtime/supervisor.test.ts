@@ -806,6 +806,36 @@ describe("the end", () => {
     expect([...world.net.bound.keys()]).toEqual([2]);
   });
 
+  test("of one forward holds up nobody while its clients go on; who starts it meanwhile has it", async () => {
+    await readyForward();
+    const both = [spec("api", 8080), spec("b", 2)];
+    const client = world.net.connect(8080);
+    await settle();
+    const slow = supervisor.stop({ names: ["api"], drainMs: 60_000 });
+    expect(await apply(both, ["b"])).toEqual(["start b"]);
+    expect(client.stage).toBe("carried");
+    expect(await apply(both)).toEqual(["start api", "keep b"]);
+    expect([await slow, client.stage]).toEqual([{ stopped: ["api"] }, "reset"]);
+    expect(events).not.toContainEqual({ type: "removed", name: "api" });
+
+    await supervisor.stop({ names: ["b"], drainMs: 0 });
+    world.cluster.tunnelNow.opens();
+    const other = world.net.connect(8080);
+    await settle();
+    const last = supervisor.stop({ names: ["api"], drainMs: 60_000 });
+    await settle();
+    expect(await supervisor.start({ names: ["api"] })).toEqual({ names: ["api"] });
+    await last;
+    expect(other.stage).toBe("reset");
+    expect([world.net.bound.has(8080), supervisor.drainLeftMs]).toEqual([true, undefined]);
+    await Promise.all([
+      supervisor.stop({ names: ["api"], drainMs: 5_000 }),
+      supervisor.stop({ names: ["api"], drainMs: 0 }),
+    ]);
+    expect(events.filter(({ type }) => type === "removed").length).toBe(2);
+    expect(await supervisor.ended).toBe("stopped");
+  });
+
   test("of a forward that is not there is refused", async () => {
     await apply([spec("a", 1)]);
     await expect(supervisor.stop({ names: ["x"], drainMs: 0 })).rejects.toMatchObject({

@@ -110,8 +110,7 @@ export class Supervisor implements ServedControl {
   /** The end of everything does not wait for its turn, and a second call can only hurry the first. */
   stop(request: StopRequest): Promise<StopResult> {
     if (request.names === null) return this.#stopAll(request.drainMs);
-    const { names, drainMs } = request;
-    return this.#inTurn(() => this.#stopSome(names, drainMs));
+    return this.#stopSome(request.names, request.drainMs);
   }
 
   /** Others have their turn while its connections go on. */
@@ -249,12 +248,15 @@ export class Supervisor implements ServedControl {
     }
   }
 
+  /** Others have their turn while connections go on; what they start anew stays. */
   async #stopSome(names: readonly string[], drainMs: number): Promise<StopResult> {
-    this.#fleet.choose(names);
-    await this.#fleet.end(names, drainMs);
-    for (const name of names) this.#remove(name);
-    this.endIfIdle();
-    return { stopped: names };
+    const { over } = await this.#inTurn(async () => this.#fleet.leave(names, drainMs));
+    const isStill = await over;
+    return this.#inTurn(async () => {
+      for (const name of names) if (isStill(name)) this.#remove(name);
+      this.endIfIdle();
+      return { stopped: names };
+    });
   }
 
   async #stopAll(drainMs: number): Promise<StopResult> {
