@@ -1,4 +1,7 @@
-/** How long a command takes that only asks: `kfwd status` of ten forwards, a TAB among their names, `ls`, `--help`, `--version`. */
+/**
+ * How long a command takes that has nothing to bring up: `kfwd status`, `port` and `env` of ten forwards that run, a TAB among
+ * their names, `ls`, `--help`, `--version`, `up` again, and `run` of a command that ends at once.
+ */
 import type { Bench } from "../harness/bench.ts";
 import { execute } from "../harness/execute.ts";
 import type { Figure } from "../harness/figures.ts";
@@ -17,6 +20,7 @@ export async function status(bench: Bench): Promise<Figure[]> {
   await using forwarder = Forwarder.start(bench, "kfwd", links, bench.env);
   await forwarder.firstEcho();
 
+  const name = `f${links[0]?.localPort}`;
   const time = async (args: readonly string[]): Promise<number> => {
     const startedAtMs = nowMs();
     await execute(process.execPath, args, { cleanup: bench.cleanup, env: bench.env });
@@ -29,6 +33,10 @@ export async function status(bench: Bench): Promise<Figure[]> {
     help: () => time(bench.kfwd(["--help"])),
     ls: () => time(bench.kfwd(["ls"])),
     version: () => time(bench.kfwd(["--version"])),
+    port: () => time(bench.kfwd(["port", "--file", file, name])),
+    env: () => time(bench.kfwd(["env", "--file", file, "--shell", "bash"])),
+    upAgain: () => time(bench.kfwd(["up", "-d", "--wait", "--file", file])),
+    run: () => time(bench.kfwd(["run", "--file", file, "--", "true"])),
   });
   const common = { unit: "ms", peer: "node -e 0", theirs: turns.node } as const;
   return [
@@ -47,5 +55,14 @@ export async function status(bench: Bench): Promise<Figure[]> {
     { ...common, name: "--help", ours: turns.help, goal: { of: "ratio", is: "<=", limit: 2 } },
     { ...common, name: "ls", ours: turns.ls, goal: { of: "ratio", is: "<=", limit: 2 } },
     { ...common, name: "--version", ours: turns.version },
+    { ...common, name: "port", ours: turns.port, goal: { of: "ratio", is: "<=", limit: 2 } },
+    { ...common, name: `env of ${FORWARDS}`, ours: turns.env, goal: { of: "ratio", is: "<=", limit: 2 } },
+    {
+      ...common,
+      name: "up -d --wait, already up",
+      ours: turns.upAgain,
+      goal: { of: "ratio", is: "<=", limit: 2.5 },
+    },
+    { ...common, name: "run -- true, already up", ours: turns.run },
   ];
 }
