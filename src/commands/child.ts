@@ -83,10 +83,13 @@ function readStat(): string | undefined {
   }
 }
 
-/** 128 and the signal's number, as shells have it. */
+/** The exit status of what a signal ended, as shells have it. */
+export function signalStatus(signal: NodeJS.Signals): number {
+  return 128 + constants.signals[signal];
+}
+
 function statusOf(status: number | null, signal: NodeJS.Signals | null): number {
-  if (status !== null) return status;
-  return 128 + (signal === null ? 0 : constants.signals[signal]);
+  return status ?? (signal === null ? 128 : signalStatus(signal));
 }
 
 const WHY_NOT: Readonly<Record<string, string>> = {

@@ -1,7 +1,7 @@
 /** `kfwd run`: a command that has its forwards for as long as it runs. */
 import { KfwdError } from "../errors.ts";
 import type { Session } from "../runtime/index.ts";
-import { isTerminalsOwn, startChild, type Child } from "./child.ts";
+import { isTerminalsOwn, signalStatus, startChild, type Child } from "./child.ts";
 import { parseDuration } from "./duration.ts";
 import { allVariables, type Located } from "./exports.ts";
 import { watchLosses } from "./losses.ts";
@@ -11,7 +11,7 @@ import { chooseNames, readPlan, type Chosen } from "./plan.ts";
 import { durationText } from "./render/forward.ts";
 import { Start } from "./start.ts";
 import { withTtl } from "./ttl.ts";
-import { INTERRUPTED, NOT_STARTED, type ClusterFlags, type Interrupt, type World } from "./world.ts";
+import { NOT_STARTED, type ClusterFlags, type World } from "./world.ts";
 
 export interface RunFlags extends ClusterFlags {
   readonly waitTimeout?: string;
@@ -197,8 +197,8 @@ function endedEarly(project: string, end: Awaited<Session["ended"]>): KfwdError 
 }
 
 function interrupted(signal: AbortSignal): number {
-  const name: Interrupt = signal.reason;
-  return INTERRUPTED[name];
+  const name: (typeof PASSED_ON)[number] = signal.reason;
+  return signalStatus(name);
 }
 
 /** Signals to us: before the command runs they end us, then they are the command's. */

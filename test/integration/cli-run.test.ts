@@ -307,14 +307,18 @@ describe.concurrent("kfwd run", () => {
     expect(status).toBe(9);
   });
 
-  test("a signal that comes before the command runs ends the run", async () => {
+  test.each([
+    ["SIGINT", 130],
+    ["SIGTERM", 143],
+    ["SIGQUIT", 131],
+  ] as const)("%s before the command runs ends the run with %i", async (signal, status) => {
     await using project = await projectOf(world, namespace, {
       none: { target: "svc/none", port: 80, local: "auto" },
     });
     const run = project.start(["run", "--", "true"]);
     await run.says(/none waiting/);
-    run.kill("SIGINT");
-    expect((await within(run.ended)).status).toBe(130);
+    run.kill(signal);
+    expect((await within(run.ended)).status).toBe(status);
     await untilNothingRuns(project);
   });
 
