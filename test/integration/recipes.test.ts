@@ -21,7 +21,7 @@ interface Tasks {
 }
 
 /** What docs/recipes.md shows, run by the programs that it is for. */
-describe("recipes", () => {
+describe("recipes", { timeout: 120_000 }, () => {
   let world: SandboxWorld;
   beforeAll(async () => {
     world = await SandboxWorld.start();
@@ -56,8 +56,21 @@ describe("recipes", () => {
     const again = await expectDone(npm("run", "forwards"));
     expect(again.stderr).toMatch(/^kfwd: ready 2\/2$/m);
     expect(project.supervisorPid).toBe(pid); // what ran goes on
+    await expectDone(npm("run", "test:ci")); // what ran already goes on after it
+    expect(project.supervisorPid).toBe(pid);
     await expectDone(npm("run", "forwards:down"));
     expect((await project.run("status")).status).toBe(3);
+  });
+
+  test(`kfwd run in an npm script${lackOf("npm")}`, { skip: lackOf("npm") !== "" }, async () => {
+    await using at = await withScripts();
+    const npm = (script: string): Promise<Ended> =>
+      at.project.exec("npm", ["run", script], { env: at.env }).ended;
+    expect((await expectDone(npm("start"))).stdout).toContain("served hello from api-");
+    expect((await at.project.run("status")).status).toBe(3);
+    await expectDone(npm("test:ci"));
+    expect(await readFile(join(at.project.folder, "asked"), "utf8")).toContain(`:${at.apiPort}`);
+    expect((await at.project.run("status")).status).toBe(3);
   });
 
   test(`concurrently -k${lackOf("npm", "ps")}`, { skip: lackOf("npm", "ps") !== "" }, async () => {
@@ -109,6 +122,9 @@ describe("recipes", () => {
       for (const { run } of steps)
         await expectDone(shell(at, `set -eo pipefail; GITHUB_ENV=${variables}; ${run}`));
       expect(await readFile(variables, "utf8")).toContain(`API_URL=http://localhost:${at.apiPort}\n`);
+      expect((await at.project.run("status")).status).toBe(3);
+      const [one] = (parse(recipe("GitHub Actions", "yaml", 1)) as Workflow).steps;
+      await expectDone(shell(at, one?.run ?? "false"));
       expect((await at.project.run("status")).status).toBe(3);
     },
   );
