@@ -1,26 +1,20 @@
 /** `kfwd up --dry-run`: what `up` would do now. Changes nothing, and asks no cluster. */
 import { targetText, type Preview } from "../runtime/index.ts";
 import type { ForwardSpec } from "../schema/spec.ts";
-import { refuseMetadata } from "./metadata.ts";
 import { Output } from "./output.ts";
-import { chooseNames, readPlan, type Chosen } from "./plan.ts";
 import { countText, localText } from "./render/forward.ts";
 import { touched } from "./touched.ts";
 import type { UpFlags } from "./up.ts";
+import { readWanted } from "./wanted.ts";
 import type { World } from "./world.ts";
 
 /** 0; with `--exit-code` 1 where anything would change; 2 where `up` would refuse. */
 export async function dryRun(world: World, wanted: readonly string[], flags: UpFlags): Promise<number> {
   const out = new Output(world, flags);
-  const plan = await readPlan(world, flags, wanted, out, "start");
-  if (plan === undefined) return 2;
-  const known = plan.forwards.map(({ name }) => name);
-  const chosen: Chosen = { names: chooseNames(wanted, known), only: wanted.length > 0 };
+  const read = await readWanted(world, flags, wanted, out);
+  if (read === undefined) return 2;
+  const { plan, chosen } = read;
   const specs = new Map(plan.forwards.map((spec) => [spec.name, spec]));
-  refuseMetadata(
-    plan.forwards.filter(({ name }) => chosen.names.includes(name)),
-    flags.allowMetadata ?? [],
-  );
   const preview = await world.runtime.preview(plan, touched(chosen, flags), new AbortController().signal);
   const wouldChange = preview.changes.some(({ action }) => action !== "keep");
   if (flags.json) {
