@@ -1,6 +1,6 @@
 /** What `kfwd doctor` hears from clusters: each context, and each forward in it. */
-import { isRelayed } from "../relayed.ts";
 import type { KfwdError } from "../errors.ts";
+import { isRelayed } from "../relayed.ts";
 import {
   NO_NAMES,
   troubleFinding,
@@ -97,10 +97,10 @@ async function lookAtWard(
   }
   const examined = await Promise.all(
     forwards.map((forward) =>
-      bounded(survey.examine(forward, signal), (error) => unanswered(forward.name, error)),
+      bounded<Examined | KfwdError>(survey.examine(forward, signal), (error) => error),
     ),
   );
-  const judged = examined.map((one, at) => judge(one, forwards[at]?.required ?? true));
+  const judged = examined.map((one, at) => judge(one, forwards[at]));
   const transport = await transportOf(survey, forwards, examined, bounded, signal);
   return {
     ...heard,
@@ -116,15 +116,17 @@ const NO_POD = "not tried: no forward leads straight to a ready pod";
 async function transportOf(
   survey: Surveyor,
   forwards: readonly ForwardSpec[],
-  examined: readonly Examined[],
+  examined: readonly (Examined | KfwdError)[],
   bounded: Bounded,
   signal: AbortSignal,
 ): Promise<Finding | undefined> {
   const at = examined.findIndex((one, index) => {
     const forward = forwards[index];
-    return one.endpoint !== null && forward !== undefined && !isRelayed(forward);
+    return "endpoint" in one && one.endpoint !== null && forward !== undefined && !isRelayed(forward);
   });
-  const { place = null, endpoint = null } = examined[at] ?? {};
+  const found = examined[at];
+  if (found === undefined || !("endpoint" in found)) return undefined;
+  const { place, endpoint } = found;
   if (place === null || endpoint === null) return undefined;
   return bounded(survey.rungs(place, endpoint.pod, signal), (error) =>
     troubleFinding("transport", place.context, error),
@@ -138,7 +140,12 @@ interface Judged {
 
 const ACCESS: ReadonlySet<string> = new Set(["denied", "unreachable", "protocol"]);
 
-function judge({ name, endpoint, lacking, portForward, reason }: Examined, required: boolean): Judged {
+function judge(examined: Examined | KfwdError, forward: ForwardSpec | undefined): Judged {
+  const { name = "", required = true } = forward ?? {};
+  // Where there is much to ask, the pace of our own requests is what takes the time.
+  if (!("endpoint" in examined))
+    return { rights: unknown("rights", name, examined.message), target: undefined };
+  const { endpoint, lacking, portForward, reason } = examined;
   const bad = (id: string, exit: number): Finding => ({
     id,
     about: name,
@@ -171,11 +178,6 @@ function rightsOf(name: string, lacking: readonly string[], portForward: Examine
   }
   const less = portForward?.get === false ? ", but get pods/portforward, which only WebSockets need" : "";
   return { ...finding, state: "good", says: `all that is needed${less}` };
-}
-
-function unanswered(name: string, error: KfwdError): Examined {
-  const reason = { code: error.reasonCode, kind: "unreachable", message: error.message } as const;
-  return { name, place: null, endpoint: null, lacking: [], portForward: null, reason };
 }
 
 function unknown(id: string, about: string, says: string): Finding {

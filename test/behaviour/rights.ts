@@ -3,6 +3,7 @@ import { dial, expectEcho } from "../rig/client.ts";
 import { Project } from "../rig/project.ts";
 import { UdpAsker } from "../rig/udpclient.ts";
 import { fileOf, portsOf } from "./stage.ts";
+import type { Finding } from "../../src/runtime/checkup.ts";
 import type { RoleObject, World } from "./world.ts";
 
 /** A verb of a rule of the Role. */
@@ -88,6 +89,30 @@ export function describeRights(world: () => World): void {
       await useAll(project);
     });
 
+    test("`kfwd doctor` and the Role are of one mind, and a pod is reached", async () => {
+      await using project = await projectWithout("patient", []);
+      const { status, checks } = await doctorOf(project);
+      expect(checks.filter(({ state }) => state === "bad")).toEqual([]);
+      expect(status).toBe(0);
+      const rights = checks.filter(({ id }) => id === "rights");
+      expect(rights.map(({ about, says }) => [about, says])).toEqual(
+        ["svc", "deploy", "pod", "labels", "bare", "udp"].map((name) => [name, "all that is needed"]),
+      );
+      expect(checks.find(({ id }) => id === "transport")?.says).toMatch(
+        /^SPDY and SPDY in a WebSocket get through to pod /,
+      );
+    });
+
+    test("`kfwd doctor` names the right that `get` does not replace since 1.35", async () => {
+      await using project = await projectWithout("getter", ["create pods/portforward"]);
+      const { status, checks } = await doctorOf(project);
+      expect(status).toBe(4);
+      const rights = checks.find(({ id, about }) => id === "rights" && about === "svc");
+      expect(rights?.says).toContain("may not create pods/portforward");
+      expect(rights?.says).toContain("not enough since Kubernetes 1.35");
+      expect(rights?.hint).toContain("kfwd rbac");
+    });
+
     test.each(Object.entries(WITHOUT))("without %s: not %j", async (verb, missing) => {
       await using project = await projectWithout(`no-${verb.replaceAll(/[^a-z]/g, "-")}`, [verb as Granted]);
       const { status } = await project.run("up", "--wait", "--wait-timeout", "30s");
@@ -107,6 +132,13 @@ export function describeRights(world: () => World): void {
       for (const { name } of left) await world().deletePod(namespace, name, { force: true });
     });
   });
+}
+
+async function doctorOf(
+  project: Project,
+): Promise<{ readonly status: number | null; readonly checks: readonly Finding[] }> {
+  const { status, stdout } = await project.run("doctor", "--json");
+  return { status, checks: (JSON.parse(stdout) as { checks: readonly Finding[] }).checks };
 }
 
 async function useAll(project: Project): Promise<void> {

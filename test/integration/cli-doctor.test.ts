@@ -94,6 +94,14 @@ describe.concurrent("doctor", () => {
     expect(stdout).not.toContain(world.sandbox.token("admin"));
   });
 
+  test("of many forwards: what is alike is said once, and Node has nothing to warn of", async () => {
+    const names = Array.from({ length: 40 }, (_, at) => `api-${at}`);
+    await using project = await projectAs(undefined, Object.fromEntries(names.map((name) => [name, API])));
+    const { stdout, stderr } = await project.ok("doctor", "--color", "never");
+    expect(stdout).toContain(`${names.join(", ")}: all that is needed\n`);
+    expect(stderr).not.toContain("Warning");
+  });
+
   test("without a file, a kubeconfig and a cluster: an honest line for each, exit 4", async () => {
     await using project = await Project.create();
     const report = await reportOf(project);
@@ -135,6 +143,43 @@ describe.concurrent("doctor", () => {
       { about: "db", state: "bad", exit: 5 },
     ]);
     expect(of(report, "port")[1]?.says).toContain(`pid ${process.pid}`);
+    expect(report.exit).toBe(5);
+  });
+
+  test("a context that the file protects, and one that is another than that of what runs", async () => {
+    await using project = await projectAs();
+    await project.ok("up", "--wait");
+    const config = JSON.parse(world.sandbox.kubeconfig("admin")) as { contexts: { name: string }[] };
+    const contexts = config.contexts.map((one) => ({ ...one, name: "prod-eu" }));
+    const path = join(project.root, "other");
+    await writeFile(path, JSON.stringify({ ...config, contexts, "current-context": "prod-eu" }), {
+      mode: 0o600,
+    });
+    const file = JSON.parse(fileOf(namespace, { api: API })) as object;
+    await project.write(JSON.stringify({ ...file, protect: ["*prod*"] }));
+    project.env["KUBECONFIG"] = path;
+    const report = await reportOf(project);
+    expect(of(report, "protect")).toMatchObject([{ about: "prod-eu", state: "warn" }]);
+    expect(of(report, "protect")[0]?.hint).toContain("--allow-context prod-eu");
+    const [, moved] = of(report, "context");
+    expect(moved).toMatchObject({ about: "api", state: "warn" });
+    expect(moved?.says).toContain('runs in context "sandbox"');
+    expect(of(await reportOf(project, "--allow-context", "prod-eu"), "protect")).toEqual([]);
+  });
+
+  test("a kubeconfig that others may read, and a folder that is not ours alone", async () => {
+    await using project = await projectAs();
+    const path = await kubeconfigIn(project, { token: world.sandbox.token("admin") });
+    await chmod(path, 0o644);
+    const run = project.env["KFWD_RUNTIME_DIR"] ?? "";
+    await mkdir(run);
+    await chmod(run, 0o755);
+    const report = await reportOf(project);
+    await chmod(run, 0o700);
+    expect(of(report, "kubeconfig")).toMatchObject([{ state: "warn", hint: `chmod 600 ${path}` }]);
+    expect(of(report, "folder")).toContainEqual(
+      expect.objectContaining({ about: "runtime", state: "bad", exit: 5 }) as Finding,
+    );
     expect(report.exit).toBe(5);
   });
 
