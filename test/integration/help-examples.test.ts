@@ -29,6 +29,8 @@ const CASES: Readonly<Record<string, Case>> = {
   "kfwd logs -f db": { until: /ready/, endedBy: "SIGINT", status: 130 },
   "kfwd events | jq -r 'select(.state == \"waiting\") | .forward'": { until: null, endedBy: "SIGINT" },
   "kfwd events --since 1h db": { until: /"forward":"db"/, endedBy: "SIGINT", status: 130 },
+  "kfwd attach": { until: /ready/, endedBy: "SIGINT" },
+  "kfwd attach -p shop db": { until: /db .*ready/, endedBy: "SIGINT" },
   "kfwd wait --for down": { until: null, endedBy: "kfwd down" },
   "kfwd import configs.json -o forwards.yaml": { folder: "empty" },
   "grep port-forward Makefile | kfwd import -": { folder: "empty", says: /svc\/api:80/ },
