@@ -4,6 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { hostname, networkInterfaces } from "node:os";
+import { join } from "node:path";
 import { setFlagsFromString } from "node:v8";
 import * as z from "zod/mini";
 import { KfwdError } from "./errors.ts";
@@ -18,6 +19,7 @@ import { ownIdentity } from "./runtime/daemon/identity.ts";
 import { LentTerminal } from "./runtime/daemon/lentterminal.ts";
 import { FileLog } from "./runtime/daemon/log.ts";
 import { claimProject, type Ownership } from "./runtime/daemon/ownership.ts";
+import { Rereading } from "./runtime/daemon/readagain.ts";
 import { portHolder } from "./runtime/daemon/portholder.ts";
 import { KeptPorts } from "./runtime/autoports.ts";
 import { portStore } from "./runtime/daemon/portstore.ts";
@@ -159,10 +161,13 @@ async function keep({ supervisor, cluster, relays, log }: Parts, ownership: Owne
   const unowned = ownership.guard(stop.signal).catch(() => new Promise<string>(() => {}));
   const idle = clock.timer(FIRST_APPLY_MS, () => supervisor.endIfIdle());
   const ended = Promise.race([supervisor.ended, unowned, lostAsleep]);
+  const cli = join(__dirname, "..", "bin", "kfwd.js");
+  const rereading = new Rereading({ clock, log }, cli, () => supervisor.again);
   log.info("started", { pid: process.pid, version: VERSION });
   return {
     control: supervisor,
     ended,
+    readAgain: () => void rereading.start(),
     crashed: async (error) => {
       const words = error instanceof Error ? (error.stack ?? error.message) : String(error);
       log.error("crashed", { error: words });
@@ -247,7 +252,7 @@ async function runDetached(text: string): Promise<number> {
   return why === "stopped" ? 0 : 70;
 }
 
-function listenToSignals({ control, crashed }: Supervised): void {
+function listenToSignals({ control, crashed, readAgain }: Supervised): void {
   process.on("uncaughtException", async (error) => {
     await crashed(error);
     process.exit(70);
@@ -255,7 +260,7 @@ function listenToSignals({ control, crashed }: Supervised): void {
   const end = (): void => void control.stop({ names: null, drainMs: SIGTERM_DRAIN_MS });
   process.on("SIGTERM", end);
   process.on("SIGINT", end);
-  process.on("SIGHUP", () => {}); // the terminal it was started from has closed
+  process.on("SIGHUP", readAgain);
   process.on("SIGUSR1", () => {}); // Node would open a debugger that any local user can reach
 }
 

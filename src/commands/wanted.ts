@@ -35,7 +35,36 @@ export async function readWanted(
     plan.forwards.filter(({ name }) => chosen.names.includes(name)),
     flags.allowMetadata ?? [],
   );
-  return { plan: withTtl(plan, chosen.names, flags.ttl), chosen };
+  const lasting = withTtl(plan, chosen.names, flags.ttl);
+  return { plan: { ...lasting, again: againOf(world, flags, plan) }, chosen };
+}
+
+/**
+ * The command line that reads the same files in the same way, without the names, and without `--trust`, which was for
+ * the files as they were. Undefined where they came on standard input.
+ */
+function againOf(world: World, flags: WantedFlags, plan: UpPlan): UpPlan["again"] {
+  const { files, profiles = [], dotenvs = [], localFile, overrides } = loadRequest(world, flags);
+  if (plan.config.path === null || files.includes("-")) return undefined;
+  const many = (flag: string, values: readonly string[]): readonly string[] =>
+    values.map((value) => `${flag}=${value}`);
+  const one = (flag: string, value: string | undefined): readonly string[] =>
+    value === undefined ? [] : [`${flag}=${value}`];
+  const args = [
+    ...many("--file", files),
+    ...one("--env", plan.environment),
+    ...one("--project", plan.explicitName),
+    ...many("--profile", profiles),
+    ...many("--dotenv", dotenvs),
+    ...(localFile === "ignore" ? ["--no-local"] : []),
+    ...one("--context", overrides.context),
+    ...one("--namespace", overrides.namespace),
+    ...one("--kubeconfig", overrides.kubeconfig),
+    ...many("--allow-context", flags.allowContext ?? []),
+    ...(flags.allowMetadata ? [`--allow-metadata=${flags.allowMetadata.join(",")}`] : []),
+    ...one("--ttl", flags.ttl),
+  ];
+  return { args, cwd: world.cwd };
 }
 
 /** The files as they were last read: where they lie, and text that is another one when they say something else. */

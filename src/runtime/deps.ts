@@ -369,6 +369,14 @@ export interface ApplyRequest {
   readonly owner?: "project" | "client";
   /** Of a client, for show. */
   readonly ownerPid?: number;
+  /** How the files are read again later, but for the names. */
+  readonly again?: ReadAgain;
+}
+
+/** Arguments of `kfwd up -d`, and the folder to run it in; they hold no secret. */
+export interface ReadAgain {
+  readonly args: readonly string[];
+  readonly cwd: string;
 }
 
 /**

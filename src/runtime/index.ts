@@ -108,6 +108,8 @@ export interface UpPlan {
   readonly project: string;
   /** `--allow-context`. */
   readonly allowContexts: readonly string[];
+  /** How the files can be read again; absent where they cannot, or nobody is to. */
+  readonly again?: ApplyRequest["again"];
 }
 
 /** How `up` is to go about it. */
@@ -199,11 +201,11 @@ export class Runtime {
 
   /** What a supervisor is asked for to make the file true. */
   applyRequest(plan: UpPlan, { names, recreate }: Pick<UpManner, "names" | "recreate">): ApplyRequest {
-    const { config, read, forwards, project, allowContexts } = plan;
+    const { config, read, forwards, project, allowContexts, again } = plan;
     const others = read.filter((one) => one.path !== config.path);
     const { path, sha256 } = config;
-    const request = { project, config: { path, sha256, others }, forwards, names, allowContexts };
-    return recreate === undefined ? request : { ...request, recreate };
+    const told = { project, config: { path, sha256, others }, forwards, names, allowContexts };
+    return { ...told, ...(recreate && { recreate }), ...(again && { again }) };
   }
 
   /** Whoever asked disposes it. */

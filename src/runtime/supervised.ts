@@ -22,6 +22,8 @@ export interface Supervised extends AsyncDisposable {
   readonly control: SupervisorControl;
   /** Resolves with the reason when it has nothing left to keep, or may keep it no longer. */
   readonly ended: Promise<string>;
+  /** Has the files read again. What comes of it is told in the log. */
+  readonly readAgain: () => void;
   /** Leaves the reason of a crash where `status` finds it; the process must end then. */
   readonly crashed: (error: unknown) => Promise<void>;
 }

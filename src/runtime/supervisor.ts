@@ -14,6 +14,7 @@ import type {
   HaltRequest,
   NamesRequest,
   NamesResult,
+  ReadAgain,
   ReleaseRequest,
   ServedControl,
   StopRequest,
@@ -38,6 +39,9 @@ export class Supervisor implements ServedControl {
   #config: StatusReport["config"] = { path: null, sha256: "" };
   #turn: Promise<unknown> = Promise.resolve();
   #applying = 0;
+  #again: ReadAgain | undefined;
+  /** Whether all of the file was wanted at some time. */
+  #isWhole = false;
   readonly #claims = new Claims((client) => void this.release({ names: null }, client));
   #ownersTold = "[]";
   readonly #contexts: ContextWatch;
@@ -191,6 +195,8 @@ export class Supervisor implements ServedControl {
     const heeded = chosen.map(({ name }) => name).filter((name) => !unheeded.includes(name));
     this.#fleet.applied(request.forwards.filter(({ name }) => heeded.includes(name)));
     this.#own(chosen, client);
+    this.#again = request.again ?? this.#again;
+    this.#isWhole ||= request.names === null;
     const matches =
       (request.names === null && unheeded.length === 0) || this.#fleet.matches(request.forwards);
     this.#config = matches ? request.config : { ...request.config, sha256: "" };
@@ -200,6 +206,14 @@ export class Supervisor implements ServedControl {
     this.#fleet.retry(kept);
     this.#contexts.begin();
     return { changes: changes.map(({ name, action }) => ({ name, action })) };
+  }
+
+  /** How the files of what the project keeps are read again; undefined where it keeps nothing. */
+  get again(): ReadAgain | undefined {
+    const { kept } = this.#claims;
+    if (this.#again === undefined || kept.length === 0) return undefined;
+    const { args, cwd } = this.#again;
+    return { cwd, args: this.#isWhole ? args : [...args, ...kept] };
   }
 
   #own(specs: readonly ForwardSpec[], client: Client | undefined): void {

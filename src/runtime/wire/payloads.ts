@@ -174,6 +174,7 @@ export const applyRequest = agree<ApplyRequest>()(
     recreate: z.exactOptional(z.enum(["all", "none"])),
     owner: z.exactOptional(z.enum(["project", "client"])),
     ownerPid: z.exactOptional(z.int()),
+    again: z.exactOptional(z.object({ args: z.array(z.string()), cwd: z.string() })),
   }),
 );
 
