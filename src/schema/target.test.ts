@@ -180,3 +180,12 @@ describe("a target as a map", () => {
 test.each([[1], [null], [["svc/api"]]])("a target is not %j", (value) => {
   expect(read(value).problems[0]?.message).toMatch(/^target must be text or a map, got /);
 });
+
+test.each([
+  ["host/db.example.com:5432", 'write the port as "port: 5432"'],
+  ["host/10.0.0.1:53", 'write the port as "port: 53"'],
+  ["svc/api:http", 'write the port as "port: http"'],
+  ["host/db_1", "target: host/db.example.com"],
+])("the port in %s is told where to stand", (text, hint) => {
+  expect(read(text).problems.map((problem) => problem.hint)).toEqual([hint]);
+});

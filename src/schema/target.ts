@@ -138,7 +138,9 @@ function readHost(name: unknown, fail: Fail): boolean {
   const isDigits = /^[0-9.]+$/.test(host); // 10.0.0 is no name, but a slip
   if (!isIpAddress(host) && (isDigits || !isSubdomain(host))) {
     const message = `the host of a target must be a name or an IP address, got ${shown(name)}`;
-    fail({ code: "BadName", message, hint: "target: host/db.example.com" });
+    const port = /^[a-z0-9.-]+:([0-9]{1,5})$/.exec(host)?.[1];
+    const hint = port === undefined ? "target: host/db.example.com" : portHint(port);
+    fail({ code: "BadName", message, hint });
     return false;
   }
   return true;
@@ -149,9 +151,11 @@ function readName(name: unknown, fail: Fail): boolean {
   const message = `the name of a target must be ${SUBDOMAIN_RULE}, got ${shown(name)}`;
   const port = typeof name === "string" ? /^[^:]+:([a-z0-9-]+)$/.exec(name)?.[1] : undefined;
   fail(
-    port === undefined
-      ? { code: "BadName", message }
-      : { code: "BadName", message, hint: `write the port as "port: ${port}"` },
+    port === undefined ? { code: "BadName", message } : { code: "BadName", message, hint: portHint(port) },
   );
   return false;
+}
+
+function portHint(port: string): string {
+  return `write the port as "port: ${port}"`;
 }

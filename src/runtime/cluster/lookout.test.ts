@@ -100,7 +100,6 @@ describe("an hour without a network", () => {
     expect(rig.log.lines).toEqual(["unreachable"]);
     expect(rig.looks).toBeLessThan(looksMax);
     expect(rig.looks).toBeGreaterThan(200);
-    console.log(`an hour with ${name}: ${rig.looks} looks, ${rig.log.lines.length} line in the log`);
     expect(rig.backs).toBe(0);
 
     rig.network = "well";
