@@ -91,7 +91,7 @@ async function offered(...words: string[]): Promise<Offered> {
 
 /** What stands behind `kfwd`, and what is offered for the last word. */
 const CASES: readonly (readonly [words: readonly string[], values: readonly string[]])[] = [
-  [["do"], ["down"]],
+  [["dow"], ["down"]],
   [["complet"], ["completion"]],
   [["down", ""], FORWARDS],
   [
@@ -128,7 +128,7 @@ const CASES: readonly (readonly [words: readonly string[], values: readonly stri
     ["bash", "zsh", "fish", "powershell"],
   ],
   [["help", "ex"], ["exit-codes"]],
-  [["help", "do"], ["down"]],
+  [["help", "dow"], ["down"]],
   [["up", "-f", "an other.yaml", ""], ["other"]],
   [["up", "-f", "'an other.yaml'", ""], ["other"]],
   [["up", "-f", "an\\ other.yaml", ""], ["other"]],
