@@ -6,7 +6,7 @@ import type { Output } from "./output.ts";
 import { changesText } from "./render/changes.ts";
 import type { Reporter } from "./reporter.ts";
 import { touched, type TouchFlags } from "./touched.ts";
-import { markOf, readingOf, readWanted, type WantedFlags } from "./wanted.ts";
+import { markOf, readingOf, readWanted, type Reading, type WantedFlags } from "./wanted.ts";
 import type { World } from "./world.ts";
 
 /** What it takes to read again what was read before. */
@@ -28,6 +28,7 @@ export class Rereader implements Disposable {
   readonly #flags: WantedFlags & TouchFlags;
   #specs: readonly ForwardSpec[];
   #mark: string;
+  #paths: readonly string[] = [];
   #watch: FileWatch | undefined;
   #stage: "idle" | "reading" | "reading, and again" = "idle";
 
@@ -86,8 +87,7 @@ export class Rereader implements Disposable {
 
   async #readAgain(): Promise<void> {
     const { world, out, names, first, session, reporter } = this.#deps;
-    const { paths, mark } = await readingOf(world, this.#flags, first.config);
-    this.#watch?.watch(paths);
+    const { mark } = await this.#read();
     if (mark === this.#mark) return;
     this.#mark = mark;
     const wanted = await readWanted(world, this.#flags, names, out);
@@ -102,12 +102,27 @@ export class Rereader implements Disposable {
     out.note(`${plan.config.shownAs} was read again: ${changesText(changes)}`);
   }
 
+  /** Watches before it reads: what changes while it does is seen then. */
+  async #read(): Promise<Reading> {
+    const { world, first } = this.#deps;
+    for (let tries = 1; ; tries++) {
+      this.#watch?.watch(this.#paths);
+      const reading = await readingOf(world, this.#flags, first.config);
+      const isKnown = reading.paths.every((path) => this.#paths.includes(path));
+      this.#paths = reading.paths;
+      if (isKnown || tries === TRIES_MAX) return reading;
+    }
+  }
+
   #refuse(thrown: unknown): void {
     const { out } = this.#deps;
     out.error(thrown);
     out.note(UNCHANGED);
   }
 }
+
+/** Each reading may name files that the one before did not. */
+const TRIES_MAX = 10;
 
 const UNCHANGED = "the forwards stay as they were";
 
