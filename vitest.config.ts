@@ -6,7 +6,7 @@ export default defineConfig({
     maxWorkers: "100%",
     projects: [
       {
-        test: { name: "unit", include: ["src/**/*.test.ts", "test/{bench,model,rig,soak}/**/*.test.ts"], testTimeout: 10_000 },
+        test: { name: "unit", include: ["src/**/*.test.ts", "test/{bench,model,rig,soak}/**/*.test.ts"], testTimeout: 30_000 },
       },
       {
         test: {
