@@ -313,12 +313,12 @@ describe("the top of the file", () => {
     [
       "a target in the defaults",
       `defaults: { target: api }\n${API_LINE}`,
-      '1:13-19 UnknownKey: unknown key "target" in defaults | known keys: context, namespace, kubeconfig, bind, protocol, required, via, whenUnavailable, hold, retry, probe, pick, followContext, labels, range, profiles, enabled, relay',
+      '1:13-19 UnknownKey: unknown key "target" in defaults | known keys: context, namespace, kubeconfig, bind, protocol, required, via, whenUnavailable, hold, ttl, retry, probe, pick, followContext, labels, range, profiles, enabled, relay',
     ],
     [
       "a field of forwards in the defaults",
       `defaults: { localPort: 1 }\n${API_LINE}`,
-      '1:13-22 UnknownKey: unknown key "localPort" in defaults | known keys: context, namespace, kubeconfig, bind, protocol, required, via, whenUnavailable, hold, retry, probe, pick, followContext, labels, range, profiles, enabled, relay',
+      '1:13-22 UnknownKey: unknown key "localPort" in defaults | known keys: context, namespace, kubeconfig, bind, protocol, required, via, whenUnavailable, hold, ttl, retry, probe, pick, followContext, labels, range, profiles, enabled, relay',
     ],
     [
       "a bad default",
