@@ -100,7 +100,7 @@ async function perform(request: Run): Promise<number> {
     const required = specs.filter((spec) => spec.required).map(({ name }) => name);
     return await keepCompany(request, child, { session, start, required });
   } finally {
-    await letGo(world, session, start, signals);
+    await letGo(request, session, start);
     await session[Symbol.asyncDispose]();
   }
 }
@@ -151,10 +151,9 @@ function isLost(verdict: string): boolean {
 
 /** Waits until what only this run needed has ended, so that whoever comes next finds the ports free. */
 async function letGo(
-  { clock }: World,
+  { world: { clock }, out, signals }: Run,
   session: Session,
   { board, reporter }: Start,
-  signals: Signals,
 ): Promise<void> {
   const enough = new AbortController();
   reporter.view = "drawn"; // that they end is no news
@@ -163,8 +162,11 @@ async function letGo(
     if (board.all.length === 0) await session.ended;
   });
   const late = clock.sleep(RELEASE_MS, enough.signal);
-  // Whatever goes wrong here, the end of the connection releases it, too.
-  await Promise.race([released, session.ended, late]).catch(() => {});
+  await Promise.race([released, session.ended, late]).catch((thrown: unknown) => {
+    const { code, message } = KfwdError.from(thrown);
+    // Whatever else goes wrong, the end of the connection releases them, too.
+    if (code === "VERSION_SKEW") out.note(`the forwards stay up, \`kfwd down\` stops them: ${message}`);
+  });
   enough.abort();
   await late.catch(() => {});
 }
@@ -221,7 +223,7 @@ class Signals implements Disposable {
   passTo(child: Child): void {
     this.#child = child;
     const { aborted, reason } = this.#early.signal;
-    if (aborted) child.signal(reason);
+    if (aborted && !isTerminalsOwn(reason)) child.signal(reason);
   }
 
   /** The command has ended: signals are for us again. */

@@ -4,7 +4,11 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { SandboxWorld } from "../behaviour/sandboxworld.ts";
 import { bringUp, projectOf } from "../behaviour/stage.ts";
+import { KfwdError } from "../../src/errors.ts";
+import { idleControl } from "../puppets/idlecontrol.ts";
 import { within } from "../rig/client.ts";
+import { freePort } from "../rig/freeport.ts";
+import { ownerOf } from "../rig/owner.ts";
 import { CLI, type Project, type Running } from "../rig/project.ts";
 import { lackOfTerminals, onTerminal } from "../rig/terminal.ts";
 
@@ -305,6 +309,28 @@ describe.concurrent("kfwd run", () => {
     const { status, stdout } = await within(run.ended);
     expect(stdout.match(/got .*/g)).toEqual(["got SIGTERM", "got SIGINT", "got SIGTERM"]);
     expect(status).toBe(9);
+  });
+
+  test("a supervisor that knows nothing of claims keeps the forwards, and that is said", async () => {
+    await using project = await bringUp(world, namespace, { echo: { ...echo, local: await freePort() } });
+    const { entries } = await project.status();
+    await project.ok("down");
+    const owner = await ownerOf(project, {
+      ...idleControl,
+      apply: async () => ({ changes: [] }),
+      follow: async (listener) => {
+        for (const status of entries) listener({ type: "forward", status });
+        return { [Symbol.asyncDispose]: async () => {} };
+      },
+      release: () => Promise.reject(new KfwdError("VERSION_SKEW", 'it does not know the request "release"')),
+    });
+    try {
+      const { status, stderr } = await within(project.start(["run", "--", "true"]).ended);
+      expect(stderr).toMatch(/^the forwards stay up, `kfwd down` stops them: it does not know/m);
+      expect(status).toBe(0);
+    } finally {
+      await owner[Symbol.asyncDispose]();
+    }
   });
 
   test.each([
