@@ -413,7 +413,7 @@ describe("a forward", () => {
     [
       "image: 1",
       'unknown key "image"',
-      "known keys: target, port, targetPort, ports, local, bind, protocol, required, description, url, env, range, profiles, enabled, probe, retry, hold, whenUnavailable, pick, via, hosts, labels, context, namespace, kubeconfig, followContext, relay",
+      "known keys: target, port, targetPort, ports, local, bind, protocol, required, description, url, env, range, profiles, enabled, probe, retry, hold, ttl, whenUnavailable, pick, via, hosts, labels, context, namespace, kubeconfig, followContext, relay",
     ],
     ["prot: 1", 'unknown key "prot"', 'did you mean "port" or "protocol"?'],
     ["localPort: 1", 'unknown key "localPort"', 'the key is "local"'],
