@@ -21,7 +21,7 @@ import { FileLog } from "./runtime/daemon/log.ts";
 import { claimProject, type Ownership } from "./runtime/daemon/ownership.ts";
 import { Rereading } from "./runtime/daemon/readagain.ts";
 import { portHolder } from "./runtime/daemon/portholder.ts";
-import { KeptPorts } from "./runtime/autoports.ts";
+import { KeptPorts } from "./runtime/forwards/autoports.ts";
 import { portStore } from "./runtime/daemon/portstore.ts";
 import { logPath, projectFiles } from "./runtime/daemon/projectfiles.ts";
 import { reportToParent } from "./runtime/daemon/startreport.ts";

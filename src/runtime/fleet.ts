@@ -5,7 +5,7 @@ import { plan, type Running } from "./core/plan.ts";
 import type { ForwardStatus, SupervisorEvent } from "./core/status.ts";
 import type { ContextFollower } from "./contextwatch.ts";
 import type { Deps, Place } from "./deps.ts";
-import { Forward } from "./forward.ts";
+import { Forward } from "./forwards/forward.ts";
 import { pin } from "./pin.ts";
 
 /** Each is there from its start to its removal. */

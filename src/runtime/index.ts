@@ -4,7 +4,7 @@
  */
 import type { ForwardSpec } from "../schema/spec.ts";
 import { resolve } from "node:path";
-import { hashOfFile, type ConfigText } from "./configfile.ts";
+import { hashOfFile, type ConfigText } from "./files/configfile.ts";
 import { ownIdentity } from "./daemon/identity.ts";
 import { connectControl, type ControlClient } from "./daemon/controlclient.ts";
 import type { Finding } from "./checkup.ts";
@@ -23,11 +23,11 @@ import {
   type GoodConfig,
   type ProtectedContext,
   type TrustQuestion,
-} from "./guard.ts";
-import { contextsIn, type NamedContext } from "./kubecontexts.ts";
-import { kubeconfigPaths } from "./kubefacts.ts";
-import { checkFolders, checkKubeconfigFiles } from "./localcheck.ts";
-import { loadProject, type LoadedConfig, type LoadRequest } from "./projectload.ts";
+} from "./files/guard.ts";
+import { contextsIn, type NamedContext } from "./files/kubecontexts.ts";
+import { kubeconfigPaths } from "./files/kubefacts.ts";
+import { checkFolders, checkKubeconfigFiles } from "./files/localcheck.ts";
+import { loadProject, type LoadedConfig, type LoadRequest } from "./files/projectload.ts";
 import {
   findProject,
   knownProjects,
@@ -39,7 +39,7 @@ import {
   type Surroundings,
 } from "./projects.ts";
 import { listAll, type Listed } from "./listing.ts";
-import { FileWatch } from "./filewatch.ts";
+import { FileWatch } from "./files/filewatch.ts";
 import { findLeftovers, removeLock, type DeadLock, type Leftovers } from "./leftovers.ts";
 import { preview, type Preview } from "./preview.ts";
 import { attachSession, openSession, type Session, type SessionDeps, type Wish } from "./session.ts";
@@ -48,7 +48,7 @@ import type { RelayPlace, SupervisorProgram } from "./supervised.ts";
 import type { SurveyProgram, Surveyor } from "./surveyor.ts";
 import type { LockedRelay, LockRecord } from "./wire/lockrecord.ts";
 
-export { foldersAbove } from "./configfile.ts";
+export { foldersAbove } from "./files/configfile.ts";
 export type { Listed } from "./listing.ts";
 export { Board } from "./board.ts";
 export { targetText } from "./core/describe.ts";
@@ -61,18 +61,18 @@ export type { ControlClient } from "./daemon/controlclient.ts";
 export type { ForwardStatus, Note, Owner, Reason, StatusReport, SupervisorEvent } from "./core/status.ts";
 export { deathText, supervisorDied } from "./daemon/death.ts";
 export type { Clock } from "./deps.ts";
-export type { FileWatch } from "./filewatch.ts";
+export type { FileWatch } from "./files/filewatch.ts";
 export type { LockState } from "./daemon/inspect.ts";
 export type { LogReader } from "./daemon/readlog.ts";
 export type { DeadLock, Leftovers } from "./leftovers.ts";
 export type { LeftRelay, RelayPlace } from "./supervised.ts";
 export type { LockRecord } from "./wire/lockrecord.ts";
-export type { NamedContext } from "./kubecontexts.ts";
+export type { NamedContext } from "./files/kubecontexts.ts";
 export { inEnvironment } from "./projects.ts";
-export type { GoodConfig, TrustQuestion } from "./guard.ts";
-export type { LoadedConfig, LoadRequest } from "./projectload.ts";
+export type { GoodConfig, TrustQuestion } from "./files/guard.ts";
+export type { LoadedConfig, LoadRequest } from "./files/projectload.ts";
 export { LOG_LEVELS, decodeLogLine, type LogLevel, type LogLine } from "./wire/logline.ts";
-export { mendText, replaceFile } from "./mendfile.ts";
+export { mendText, replaceFile } from "./files/mendfile.ts";
 export type { Preview } from "./preview.ts";
 export type { Project, ProjectChoice } from "./projects.ts";
 export type { Session, SessionEnd } from "./session.ts";

@@ -2,13 +2,13 @@
 import { dirname, resolve } from "node:path";
 import { KfwdError } from "../errors.ts";
 import { PROJECT_NAME, PROJECT_NAME_RULE } from "../schema/fields.ts";
-import { findConfig, foldersUpwards, projectNameOf } from "./configfile.ts";
+import { findConfig, foldersUpwards, projectNameOf } from "./files/configfile.ts";
 import type { LockDeps, LockState } from "./daemon/inspect.ts";
 import { inspect } from "./daemon/inspect.ts";
 import { findRuntimeFolder, openRuntimeFolder, type PlaceFacts } from "./daemon/place.ts";
 import { listProjects, projectFiles, projectId, realPath, type ProjectFiles } from "./daemon/projectfiles.ts";
 import { readLock } from "./daemon/readlock.ts";
-import { defaultEnvironmentIn, nameIn, readTops, type TopFiles } from "./topwords.ts";
+import { defaultEnvironmentIn, nameIn, readTops, type TopFiles } from "./files/topwords.ts";
 import type { LockRecord } from "./wire/lockrecord.ts";
 
 /** What a command knows of its surroundings. */

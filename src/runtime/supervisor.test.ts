@@ -4,7 +4,7 @@ import { FakeWorld } from "../../test/fakes/world.ts";
 import type { ForwardSpec } from "../schema/spec.ts";
 import { readinessOf } from "./core/readiness.ts";
 import type { ForwardStatus, SupervisorEvent } from "./core/status.ts";
-import { HOLD_MAX } from "./serve.ts";
+import { HOLD_MAX } from "./forwards/serve.ts";
 import { Supervisor } from "./supervisor.ts";
 
 const self = { pid: 1, mode: "detached", version: "0.0.0", startedAt: "", log: "" } as const;

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { parseFiles, shownAll } from "../../test/fakes/projectfiles.ts";
 import { chooseNames } from "../commands/plan.ts";
-import { findConfig } from "../runtime/configfile.ts";
+import { findConfig } from "../runtime/files/configfile.ts";
 
 /** Every mistake in files that users meet most, as they see it. Each has a title, a place, a frame and what to do. */
 const MISTAKES: readonly (readonly [what: string, files: Readonly<Record<string, string>>, shown: string])[] =

@@ -25,7 +25,7 @@ import type {
   UdpListener,
   UdpNet,
 } from "../../src/runtime/deps.ts";
-import { KeptPorts } from "../../src/runtime/autoports.ts";
+import { KeptPorts } from "../../src/runtime/forwards/autoports.ts";
 import { KfwdError } from "../../src/errors.ts";
 import type { RelaySpec } from "../../src/schema/spec.ts";
 import { FakeClock } from "./clock.ts";

@@ -4,7 +4,7 @@ import type { ForwardSpec } from "../../src/schema/spec.ts";
 import { KfwdError } from "../../src/errors.ts";
 import { DENIED_RETRY_MS } from "../../src/runtime/core/backoff.ts";
 import type { ForwardStatus, Reason } from "../../src/runtime/core/status.ts";
-import { HOLD_MAX, HOLD_MS, REFUSED_GRACE_MS } from "../../src/runtime/serve.ts";
+import { HOLD_MAX, HOLD_MS, REFUSED_GRACE_MS } from "../../src/runtime/forwards/serve.ts";
 import { Supervisor } from "../../src/runtime/supervisor.ts";
 import { settle } from "../fakes/clock.ts";
 import { ModelWorld, must } from "./world.ts";

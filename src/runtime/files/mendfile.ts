@@ -1,0 +1,71 @@
+/** Writes changes into a file of the user: all of them or none, and only if it is still the file that was read. */
+import { createHash, randomBytes } from "node:crypto";
+import {
+  closeSync,
+  fchmodSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { fileTrouble } from "../../errno.ts";
+import { KfwdError } from "../../errors.ts";
+import { shownPath } from "./configfile.ts";
+
+/** A stretch of the text, without a byte order mark, and what takes its place. */
+export interface Edit {
+  readonly start: number;
+  readonly end: number;
+  readonly text: string;
+}
+
+/** A file before and after; both texts without a byte order mark. */
+export interface Mended {
+  readonly before: string;
+  readonly after: string;
+}
+
+const BYTE_ORDER_MARK = "\ufeff";
+
+/** What the edits would make of the file. @throws KfwdError `CONFIG_UNREADABLE` when it is not the one that was read. */
+export function mendText(path: string, sha256: string, edits: readonly Edit[], cwd: string): Mended {
+  const before = textOf(path, sha256, cwd).replace(BYTE_ORDER_MARK, "");
+  let after = before;
+  for (const { start, end, text } of edits.toSorted((a, b) => b.start - a.start))
+    after = after.slice(0, start) + text + after.slice(end);
+  return { before, after };
+}
+
+/** Puts the text in the place of the file, which keeps its mode and byte order mark. @throws KfwdError `CONFIG_UNREADABLE`. */
+export function replaceFile(path: string, sha256: string, text: string, cwd: string): void {
+  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString("hex")}`);
+  try {
+    const mark = textOf(path, sha256, cwd).startsWith(BYTE_ORDER_MARK) ? BYTE_ORDER_MARK : "";
+    const handle = openSync(temporary, "wx", 0o600);
+    try {
+      writeSync(handle, mark + text);
+      fchmodSync(handle, statSync(path).mode & 0o777);
+      fsyncSync(handle);
+    } finally {
+      closeSync(handle);
+    }
+    textOf(path, sha256, cwd); // an editor may have saved it meanwhile
+    renameSync(temporary, path);
+  } catch (thrown) {
+    rmSync(temporary, { force: true });
+    if (thrown instanceof KfwdError) throw thrown;
+    const message = `cannot write "${shownPath(path, cwd)}": ${fileTrouble(thrown)}`;
+    throw new KfwdError("CONFIG_UNREADABLE", message, { cause: thrown });
+  }
+}
+
+function textOf(path: string, sha256: string, cwd: string): string {
+  const bytes = readFileSync(path);
+  if (createHash("sha256").update(bytes).digest("hex") === sha256) return bytes.toString("utf8");
+  const message = `"${shownPath(path, cwd)}" has changed since it was read, and is left as it is`;
+  throw new KfwdError("CONFIG_UNREADABLE", message, { hint: "kfwd check --fix" });
+}
