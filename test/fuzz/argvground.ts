@@ -153,7 +153,8 @@ export class ArgvGround implements AsyncDisposable {
       stdout: streams.stdout,
       stderr: streams.stderr,
       onInterrupt: (listener) => interrupts.on(listener),
-      onSignal: () => ({ [Symbol.dispose]: () => {} }), // nobody sends any
+      onSignal: (names, listener) =>
+        interrupts.on((signal) => names.filter((name) => name === signal).forEach(listener)),
       ownsTerminal: () => false,
       suspend: () => {},
       onExit: () => ({ [Symbol.dispose]: () => {} }),
@@ -195,7 +196,8 @@ function isSignal(status: number): boolean {
 
 /** What was typed comes back in messages, and is no fault. */
 function withoutWords(text: string, words: readonly string[]): string {
-  return words.filter((word) => word.length > 2).reduce((rest, word) => rest.replaceAll(word, ""), text);
+  const parts = words.flatMap((word) => [word, ...word.split("=")]);
+  return parts.filter((word) => word.length > 2).reduce((rest, word) => rest.replaceAll(word, ""), text);
 }
 
 function withoutColour(text: string): string {

@@ -34,7 +34,7 @@ function word(paint: (text: string) => string): (match: string) => string {
   return (match) => paint(match);
 }
 
-/** One line of JSON for stderr under `--json`. */
+/** One line of JSON for stderr under `--json`; what is made visible in it is an escape of JSON, too. */
 export function errorJson(error: KfwdError): string {
-  return JSON.stringify({ error: error.toRecord() });
+  return visible(JSON.stringify({ error: error.toRecord() }));
 }
