@@ -15,6 +15,9 @@ import type { CommandLine } from "./commandlines.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
+// The bundles are CommonJS, and have it; their sources are run here as they are.
+Object.assign(globalThis, { __dirname: join(ROOT, "dist") });
+
 /** Statuses that the help knows, and those of `run`, which are its program's. */
 const STATUSES: ReadonlySet<number> = new Set([0, 1, 2, 3, 4, 5, 129, 130, 143]);
 const STATUSES_OF_RUN: ReadonlySet<number> = new Set([125, 126, 127]);
