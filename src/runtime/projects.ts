@@ -2,7 +2,7 @@
 import { dirname, resolve } from "node:path";
 import { KfwdError } from "../errors.ts";
 import { PROJECT_NAME, PROJECT_NAME_RULE } from "../schema/fields.ts";
-import { findConfig, foldersUpwards, projectNameOf } from "./files/configfile.ts";
+import { findConfig, foldersUpwards, projectNameOf, readConfig } from "./files/configfile.ts";
 import type { LockDeps, LockState } from "./daemon/inspect.ts";
 import { inspect } from "./daemon/inspect.ts";
 import { findRuntimeFolder, openRuntimeFolder, type PlaceFacts } from "./daemon/place.ts";
@@ -103,6 +103,7 @@ export function findProject(around: Surroundings, choice: ProjectChoice): Projec
   if (isGone && tops.files.length === 0 && choice.file !== "-") {
     return { files: only.files, shownAs: only.record.project, namesakes: [] };
   }
+  if (known === undefined && choice.file !== "-") readConfig(configPath, cwd); // throws when it is not there
   const folder = tops.files[0]?.folder ?? dirname(configPath);
   const shownAs = known?.record.project ?? inEnvironment(nameIn(tops) ?? projectNameOf(folder), environment);
   const others = ofFile.filter((one) => one !== known);

@@ -79,7 +79,7 @@ export function describeFileAndCluster(world: () => World): void {
       });
       expect(await as(world().kubeconfig("nobody"))).toEqual({
         status: 4,
-        lacking: ["list pods", "watch pods", "list services", "watch services", "create pods/portforward"],
+        lacking: ["list services", "watch services", "list pods", "watch pods", "create pods/portforward"],
       });
     });
 

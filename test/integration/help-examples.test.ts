@@ -29,7 +29,7 @@ const CASES: Readonly<Record<string, Case>> = {
   "kfwd logs -f db": { until: /ready/, endedBy: "SIGINT", status: 130 },
   "kfwd events | jq -r 'select(.state == \"waiting\") | .forward'": { until: null, endedBy: "SIGINT" },
   "kfwd events --since 1h db": { until: /"forward":"db"/, endedBy: "SIGINT", status: 130 },
-  "kfwd attach": { until: /^kfwd: ready 2\/2$/m, endedBy: "SIGINT" },
+  "kfwd attach": { until: /^kfwd: ready (\d)\/\1$/m, endedBy: "SIGINT" },
   "kfwd attach -p shop db": { until: /^kfwd: ready 1\/1$/m, endedBy: "SIGINT" },
   "kfwd wait --for down": { until: null, endedBy: "kfwd down" },
   "kfwd import configs.json -o forwards.yaml": { folder: "empty" },
