@@ -14,6 +14,12 @@ import { VERSION } from "./version.ts";
 
 const HANDLED: readonly Interrupt[] = ["SIGINT", "SIGTERM", "SIGHUP"];
 
+/** A reader that has stopped reading does not keep a command that a signal has ended. */
+const LAST_WORDS_MS = 1_000;
+
+/** Whether a command has been told of a signal that ends it. */
+let interrupted = false;
+
 /** Tells whoever asks later why the supervisor in this process, if there is one, has ended. */
 let crashed: Supervised["crashed"] = () => Promise.resolve();
 
@@ -53,8 +59,12 @@ const world: World = {
   stdout: process.stdout,
   stderr: process.stderr,
   onInterrupt: (listener) => {
-    for (const signal of HANDLED) process.on(signal, listener);
-    return { [Symbol.dispose]: () => HANDLED.forEach((signal) => process.off(signal, listener)) };
+    const tell = (signal: Interrupt): void => {
+      interrupted = true;
+      listener(signal);
+    };
+    for (const signal of HANDLED) process.on(signal, tell);
+    return { [Symbol.dispose]: () => HANDLED.forEach((signal) => process.off(signal, tell)) };
   },
   onSignal: (names, listener) => {
     const told = names.map((name) => [name, () => listener(name)] as const);
@@ -108,6 +118,7 @@ run(world, args).then(leave, (error: unknown) => {
 function leave(status: number): void {
   process.exitCode = status;
   for (const signal of HANDLED) process.on(signal, () => process.exit(status)); // the command has answered already
+  if (interrupted) realClock.timer(LAST_WORDS_MS, () => process.exit(status));
   process.stdout.write("", () => {
     const lost = lostOutput(process.stdout);
     const exit = lost === undefined ? status : status || complain(world, args, lost);

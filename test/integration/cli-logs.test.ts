@@ -1,9 +1,12 @@
-import { readFileSync, renameSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { appendFileSync, readFileSync, renameSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { SandboxWorld } from "../behaviour/sandboxworld.ts";
 import { bringUp, fileOf, projectOf } from "../behaviour/stage.ts";
-import { httpGet } from "../rig/client.ts";
-import type { Project } from "../rig/project.ts";
+import { httpGet, within } from "../rig/client.ts";
+import { CLI, type Project } from "../rig/project.ts";
+import { untilItListens } from "../rig/signals.ts";
 
 const TIME = String.raw`\d\d:\d\d:\d\d`;
 
@@ -144,6 +147,33 @@ describe.concurrent("logs and events", () => {
     expect(lost?.reason?.code).toBeTruthy();
     expect(readFileSync(supervisor.log, "utf8")).toContain('"event":"started"');
   });
+
+  test.runIf(process.platform === "linux").each([[["logs", "-f"]], [["events", "--since", "1h"]]])(
+    "%j: one SIGTERM ends it, also when its reader has stopped reading",
+    async (args) => {
+      const { up } = await running();
+      await using project = up;
+      const { supervisor } = await project.status();
+      const line = readFileSync(supervisor.log, "utf8")
+        .split("\n")
+        .find((text) => text.includes('"ready"'));
+      appendFileSync(supervisor.log, `${line}\n`.repeat(20_000)); // far more than a pipe holds
+      const command = spawn(process.execPath, [CLI, ...args], {
+        cwd: project.folder,
+        env: project.env,
+        stdio: ["ignore", "pipe", "ignore"],
+      });
+      const ended = once(command, "exit");
+      try {
+        await within(once(command.stdout, "readable"));
+        await untilItListens({ child: command });
+        command.kill("SIGTERM");
+        expect(await within(ended)).toEqual([143, null]);
+      } finally {
+        command.kill("SIGKILL");
+      }
+    },
+  );
 
   test("the supervisor's own beginning and end are events, too", async () => {
     const { up } = await running();

@@ -8,7 +8,7 @@ import type { Running } from "./project.ts";
 const LAST = 1n << BigInt(constants.signals.SIGHUP - 1);
 
 /** Resolves when the command listens to signals: before, it would just die of them. */
-export async function untilItListens({ child }: Running): Promise<void> {
+export async function untilItListens({ child }: Pick<Running, "child">): Promise<void> {
   await vi.waitFor(() => {
     const status = readFileSync(`/proc/${child.pid}/status`, "utf8");
     const [, mask = "0"] = /^SigCgt:\s*([0-9a-f]+)$/m.exec(status) ?? [];
