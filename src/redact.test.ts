@@ -15,6 +15,19 @@ describe("redactText", () => {
     { name: "a token in JSON", text: '{"token":"hunter2hunter2"}', secret: "hunter2" },
     { name: "a token in a query", text: "https://idp/cb?access_token=hunter2hunter2&x=1", secret: "hunter2" },
     { name: "a password in a URL", text: "http://ann:hunter2@proxy:3128/", secret: "hunter2" },
+    { name: "a variable", text: "AWS_SECRET_ACCESS_KEY=hunter2hunter2", secret: "hunter2" },
+    { name: "a variable with a session", text: "AWS_SESSION_TOKEN=hunter2hunter2", secret: "hunter2" },
+    { name: "a key in JSON", text: '"secret_key": "hunter2hunter2"', secret: "hunter2" },
+    { name: "an API key", text: "api_key=hunter2hunter2", secret: "hunter2" },
+    { name: "an option's value", text: "oidc --client-secret hunter2hunter2 -v", secret: "hunter2" },
+    { name: "an option's value behind =", text: "--oidc-client-secret=hunter2hunter2", secret: "hunter2" },
+    { name: "a login's code", text: "GET /callback?code=hunter2hunter2&state=1", secret: "hunter2" },
+    {
+      name: "a signed address",
+      text: "https://b.s3/o?x=1&X-Amz-Signature=hunter2hunter2",
+      secret: "hunter2",
+    },
+    { name: "an AWS key", text: "key AKIAIOSFODNN7EXAMPLE is not active", secret: "AKIAIOSFODNN7EXAMPLE" },
     {
       name: "a private key",
       text: "-----BEGIN RSA PRIVATE KEY-----\nMIIEabc\n-----END RSA PRIVATE KEY-----",
@@ -30,12 +43,27 @@ describe("redactText", () => {
     "svc/api:http in shop, context dev, pod api-7d9-x2k:8080",
     "https://10.0.0.1:6443/api/v1/namespaces/shop/pods?watch=true",
     "the token has expired",
+    "the flag --token must not be empty, nor --password",
+    'secrets "api" is forbidden: User "ann" cannot get resource "secrets"',
+    "svc/api?port=http, status code=404",
     "sha256 of the file: e3b0c44298fc1c149afbf4c8996fb924",
   ])("leaves %j as it is", (text) => expect(redactText(text)).toBe(text));
 
   test("cuts what is too long, and takes no time over it", () => {
     const startedMs = performance.now();
-    for (const unit of ["a", "eyJ", "bearer ", "token=", "://a:", "-----BEGIN ", " ", "="])
+    for (const unit of [
+      "a",
+      "eyJ",
+      "bearer ",
+      "token=",
+      "token_",
+      "--token",
+      "?code=",
+      "://a:",
+      "-----BEGIN ",
+      " ",
+      "=",
+    ])
       expect(redactText(unit.repeat(200_000)).length).toBeLessThanOrEqual(20_000);
     expect(performance.now() - startedMs).toBeLessThan(500);
   });

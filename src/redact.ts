@@ -8,7 +8,11 @@ const TEXT_MAX = 4096;
 /** What is kept of a match before the secret, and the secret. None of them can backtrack far on {@link TEXT_MAX}. */
 const SECRETS: readonly RegExp[] = [
   /(\b(?:bearer|basic)\s+)[\w.~+/=-]{8,}/gi,
-  /(\b(?:authorization|x-api-key|token|access_token|id_token|refresh_token|client_secret|password|passwd|secret)["']?\s*[:=]\s*["']?)[^\s"',;&]{4,}/gi,
+  // NAME=value, NAME: value and their like, with what stands before and behind in the name: AWS_SECRET_ACCESS_KEY
+  /(\b[\w-]{0,40}?(?:authorization|token|password|passwd|passphrase|secret|api[-_]?key|access[-_]?key|private[-_]?key)(?:[-_]?(?:access[-_]?)?key|[-_]?id)?["']?\s*[:=]\s*["']?)[^\s"',;&]{4,}/gi,
+  /(--?[\w-]{0,40}?(?:token|password|passwd|passphrase|secret|api-?key)[ \t]+["']?)(?!-|(?:must|cannot|should|needs|requires|flag|option|with)\b)[^\s"',;&]{4,}/gi, // an option's
+  /([?&](?:sig|code|key|(?:x-\w{1,8}-)?(?:signature|credential))=)[^\s"'&#]{4,}/gi, // signed addresses, logins in a browser
+  /()\b(?:AKIA|ASIA)[A-Z0-9]{16}\b/g, // AWS
   /()\beyJ[\w-]{8,}\.[\w-]+(?:\.[\w-]*)?/g, // JSON web tokens: service accounts, OIDC
   /()\b(?:k8s-aws-v1\.|ya29\.|sha256~|gh[oprsu]_|glpat-)[\w.~+/=-]{8,}/g, // EKS, Google, OpenShift, GitHub, GitLab
   /(:\/\/[^\s/:@]{0,64}:)[^\s/@]{1,256}(?=@)/g, // user:password@ of a URL
