@@ -238,21 +238,23 @@ function installHint({ command, installHint: given }: ExecEntry): string {
   return given.trim().replaceAll(/\s+/g, " ").slice(0, INSTALL_HINT_MAX_CHARS);
 }
 
+/** More than ten whole lines, and no more than is looked at for secrets. */
+const STDERR_MAX_CHARS = 4096;
 const LINES_MAX = 10;
 const LINE_MAX_CHARS = 300;
 const WORDS_MAX_CHARS = 500;
 
 /** The last lines of what a plugin wrote on stderr, without secrets and anything that could steer a terminal. */
-function printable(stderr: string): readonly string[] {
-  const lines = stderr
-    // oxlint-disable-next-line no-control-regex -- escape sequences first, then what is left of control characters
-    .replace(/\u001b\[[0-9;?]*[A-Za-z]/g, "")
+export function printable(stderr: string): readonly string[] {
+  // oxlint-disable-next-line no-control-regex -- escape sequences first, then what is left of control characters
+  const plain = stderr.replace(/\u001b\[[0-9;?]*[A-Za-z]/g, "");
+  // Before any line is cut: what a secret is told by may be in what is cut off.
+  const lines = redactText(plain.slice(-STDERR_MAX_CHARS))
     .split(/\r?\n/)
     // oxlint-disable-next-line no-control-regex
     .map((line) => line.replace(/[\u0000-\u001f\u007f-\u009f]/g, " ").trim())
     .filter((line) => line !== "");
-  const last = lines.slice(-LINES_MAX).map((line) => line.slice(0, LINE_MAX_CHARS));
-  return last.map(redactText);
+  return lines.slice(-LINES_MAX).map((line) => line.slice(0, LINE_MAX_CHARS));
 }
 
 function parseTime(timestamp: string | null | undefined): number | undefined {
