@@ -20,6 +20,11 @@ export function visible(text: string): string {
   return text.replace(INVISIBLE, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
+/** One line of JSON: what is made visible in it is an escape of JSON, too, so it says the same. */
+export function visibleJson(value: object): string {
+  return visible(JSON.stringify(value));
+}
+
 /** The text in double quotes, visible and cut to 60 characters. */
 export function quoted(text: string): string {
   const cut = text.length > QUOTE_MAX_CHARS ? `${text.slice(0, QUOTE_MAX_CHARS - 1)}…` : text;

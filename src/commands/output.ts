@@ -1,6 +1,7 @@
 /** Where a command's words go: data to stdout, everything said to people to stderr. */
 import { errnoOf, fileTrouble } from "../errno.ts";
 import { KfwdError } from "../errors.ts";
+import { visibleJson } from "../printable.ts";
 import { colourLevel, paintFor, type Paint } from "./render/colour.ts";
 import type { Footer } from "./render/bottomline.ts";
 import { errorJson, errorText } from "./render/errortext.ts";
@@ -57,7 +58,7 @@ export class Output {
 
   /** One line of a JSON stream. */
   json(value: object): void {
-    this.data(JSON.stringify(value));
+    this.data(visibleJson(value));
   }
 
   /** Something for people; said neither with `--json` nor with `-q`. */

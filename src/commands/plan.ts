@@ -11,6 +11,7 @@ import {
 import type { LintRule } from "../schema/lint-rules.ts";
 import { globMatches } from "../glob.ts";
 import { LABEL, LABEL_RULE } from "../schema/kube-name.ts";
+import { visibleJson } from "../printable.ts";
 import { suggestFrom } from "../suggest.ts";
 import {
   inEnvironment,
@@ -285,5 +286,5 @@ export function findingRecord({ code, rule, message, hint, file, line, column }:
 }
 
 function diagnosticJson(diagnostic: Diagnostic): string {
-  return JSON.stringify({ [diagnostic.severity]: findingRecord(diagnostic) });
+  return visibleJson({ [diagnostic.severity]: findingRecord(diagnostic) });
 }

@@ -1,6 +1,6 @@
 /** An error as a user sees it: what is wrong, where, and what to do. */
 import type { KfwdError } from "../../errors.ts";
-import { visible } from "../../printable.ts";
+import { visible, visibleJson } from "../../printable.ts";
 import { placeText, type FrameLine } from "../../schema/diagnostic.ts";
 import type { Paint } from "./colour.ts";
 
@@ -34,7 +34,7 @@ function word(paint: (text: string) => string): (match: string) => string {
   return (match) => paint(match);
 }
 
-/** One line of JSON for stderr under `--json`; what is made visible in it is an escape of JSON, too. */
+/** One line of JSON for stderr under `--json`. */
 export function errorJson(error: KfwdError): string {
-  return visible(JSON.stringify({ error: error.toRecord() }));
+  return visibleJson({ error: error.toRecord() });
 }

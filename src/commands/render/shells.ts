@@ -1,4 +1,5 @@
 /** Variables as the text that a shell or a tool reads. */
+import { visibleJson } from "../../printable.ts";
 
 /** What `kfwd env --shell` takes. */
 export const SHELLS = ["bash", "zsh", "fish", "pwsh", "dotenv", "json", "github"] as const;
@@ -27,7 +28,7 @@ export function variablesText(
   delimiter: string,
 ): string {
   if (shell === "json")
-    return JSON.stringify({ schema: "kfwd.env/1", variables: Object.fromEntries(variables) });
+    return visibleJson({ schema: "kfwd.env/1", variables: Object.fromEntries(variables) });
   const line = LINES[shell];
   return [...variables].map(([name, value]) => line(name, value, delimiter)).join("\n");
 }
