@@ -138,22 +138,26 @@ export class Fleet {
     return { over: this.end(names, drainMs).then(() => isStill) };
   }
 
-  /** Starts those that are stopped, where they led, and answers them. @throws KfwdError `UNKNOWN_FORWARD`. */
-  async resume(names: readonly string[] | null): Promise<readonly string[]> {
+  /**
+   * Starts those that are stopped, where they led, and answers them. `check` throws when nothing may be started any
+   * more, which may come to be so meanwhile. @throws KfwdError `UNKNOWN_FORWARD`; what `check` throws.
+   */
+  async resume(names: readonly string[] | null, check: () => void): Promise<readonly string[]> {
     const stopped = this.choose(names).filter((name) => this.#isLeaving(name));
     await this.end(stopped, 0);
+    check();
     for (const { spec, place } of this.#of(stopped)) this.start(spec, place);
     return stopped;
   }
 
-  /** What is stopped is started if it is named. @throws KfwdError `UNKNOWN_FORWARD`. */
-  async restart(names: readonly string[] | null): Promise<readonly string[]> {
+  /** What is stopped is started if it is named. @throws as {@link resume}. */
+  async restart(names: readonly string[] | null, check: () => void): Promise<readonly string[]> {
     const chosen = this.choose(names);
     const running = chosen.filter((name) => !this.#isLeaving(name));
     for (const forward of this.#of(running)) forward.restart();
     this.#wakePlaces(this.#of(running));
     if (names === null) return running;
-    await this.resume(names);
+    await this.resume(names, check);
     return chosen;
   }
 

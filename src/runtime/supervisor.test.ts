@@ -742,6 +742,23 @@ describe("forwards that are stopped one at a time", () => {
     await ending;
   });
 
+  test("are not started any more when everything is stopped meanwhile", async () => {
+    world.net.connect(1);
+    await settle();
+    const halting = supervisor.halt({ names: ["a"], drainMs: 60_000 });
+    await settle();
+    const starting = supervisor.start({ names: ["a"] });
+    await Promise.resolve();
+    await Promise.allSettled([supervisor.stop({ names: null, drainMs: 0 }), halting, starting]);
+    await settle();
+    expect([world.net.bound.size, world.clock.pending, await states()]).toEqual([
+      0,
+      0,
+      ["a stopped", "b stopped", "c stopped"],
+    ]);
+    await expect(starting).rejects.toMatchObject({ code: "NOT_RUNNING" });
+  });
+
   test("must be there", async () => {
     for (const call of [
       supervisor.halt({ names: ["a", "x"], drainMs: 0 }),

@@ -128,11 +128,11 @@ export class Supervisor implements ServedControl {
   }
 
   start({ names }: NamesRequest): Promise<NamesResult> {
-    return this.#switch(() => this.#fleet.resume(names));
+    return this.#switch(() => this.#fleet.resume(names, () => this.#refuseIfEnding()));
   }
 
   restart({ names }: NamesRequest): Promise<NamesResult> {
-    return this.#switch(() => this.#fleet.restart(names));
+    return this.#switch(() => this.#fleet.restart(names, () => this.#refuseIfEnding()));
   }
 
   /** Without a client it is somebody in this process, whose forwards end with it. */
