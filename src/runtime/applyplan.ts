@@ -34,6 +34,20 @@ export function planApply(
   return { changes, chosen, pinned, unheeded };
 }
 
+/** A client that needs forwards for as long as it runs does not shorten them for others. */
+export function withTtlsOf(running: ReadonlyMap<string, Running>, request: ApplyRequest): ApplyRequest {
+  const forwards = request.forwards.map((spec) => withTtlOf(running.get(spec.name), spec));
+  return { ...request, forwards };
+}
+
+function withTtlOf(running: Running | undefined, spec: ForwardSpec): ForwardSpec {
+  if (running === undefined || running.stage === "stopped") return spec;
+  const { ttlMs, ...others } = spec;
+  const kept = running.spec.ttlMs;
+  if (kept === ttlMs) return spec;
+  return kept === undefined ? others : { ...others, ttlMs: kept };
+}
+
 /** Which way a forward goes to its cluster, as text to compare. */
 function wayOf({ kubeconfig, context }: ForwardSpec): string {
   return JSON.stringify([kubeconfig, context]);

@@ -109,6 +109,17 @@ describe("a claimed forward", () => {
     expect((await supervisor.status()).owners).toBeUndefined();
   });
 
+  test("is not kept for having been read again: who needs all of the file now does not want it later", async () => {
+    const again = { args: ["--file=forwards.yaml"], cwd: "/shop" };
+    const request = { project: "shop", config, forwards: FILE, again };
+    await supervisor.apply({ ...request, names: null, owner: "client" }, one);
+    expect(supervisor.again).toBeUndefined();
+    await supervisor.apply({ ...request, names: ["api"] });
+    expect(supervisor.again).toEqual({ ...again, args: [...again.args, "api"] });
+    await supervisor.release({ names: null, to: "project" }, one);
+    expect(supervisor.again).toEqual(again);
+  });
+
   test("that left the file is gone, whoever claims it", async () => {
     await claim(one, "api", "db");
     await supervisor.apply({ project: "shop", config, forwards: [spec("db", 5432)], names: null });

@@ -6,6 +6,8 @@ import type { Client } from "./deps.ts";
 export class Claims {
   readonly #kept = new Set<string>();
   readonly #claims = new Map<Client, Set<string>>();
+  /** Who wanted all of the file at some time: clients, and the project, for which this stands. */
+  readonly #wholes = new WeakSet<Client | this>();
   readonly #onGone: (client: Client) => void;
 
   /** `onGone` is told of each client that claims something when its connection is over. */
@@ -25,6 +27,16 @@ export class Claims {
     return [...this.#kept];
   }
 
+  /** Whether the project wants all of the file, also what will be in it later. */
+  get isWhole(): boolean {
+    return this.#wholes.has(this);
+  }
+
+  /** The client, or the project, wants all of the file. */
+  wantAll(client: Client | undefined): void {
+    this.#wholes.add(client ?? this);
+  }
+
   /** Of these, with null of all, what the client claims. */
   of(client: Client, names: readonly string[] | null): readonly string[] {
     return [...(this.#claims.get(client) ?? [])].filter((name) => names?.includes(name) ?? true);
@@ -33,6 +45,12 @@ export class Claims {
   /** The project wants them. */
   keep(names: readonly string[]): void {
     for (const name of names) this.#kept.add(name);
+  }
+
+  /** The project wants them as the client does. */
+  handOver(client: Client, names: readonly string[] | null): void {
+    this.keep(this.of(client, names));
+    if (names === null && this.#wholes.has(client)) this.wantAll(undefined);
   }
 
   /** The client wants them. */

@@ -2,9 +2,9 @@
 import type { ForwardSpec } from "../schema/spec.ts";
 import { KfwdError } from "../errors.ts";
 import { isRelayed } from "../relayed.ts";
-import type { Change, Running } from "./core/plan.ts";
+import type { Change } from "./core/plan.ts";
 import type { StatusReport, SupervisorEvent } from "./core/status.ts";
-import { planApply } from "./applyplan.ts";
+import { planApply, withTtlsOf } from "./applyplan.ts";
 import { Claims } from "./claims.ts";
 import type {
   ApplyRequest,
@@ -40,8 +40,6 @@ export class Supervisor implements ServedControl {
   #turn: Promise<unknown> = Promise.resolve();
   #applying = 0;
   #again: ReadAgain | undefined;
-  /** Whether all of the file was wanted at some time. */
-  #isWhole = false;
   readonly #claims = new Claims((client) => void this.release({ names: null }, client));
   #ownersTold = "[]";
   readonly #contexts: ContextWatch;
@@ -138,7 +136,7 @@ export class Supervisor implements ServedControl {
   /** Without a client it is somebody in this process, whose forwards end with it. */
   release({ names, to }: ReleaseRequest, client?: Client): Promise<StopResult> {
     return this.#inTurn(async () => {
-      if (client !== undefined && to === "project") this.#claims.keep(this.#claims.of(client, names));
+      if (client !== undefined && to === "project") this.#claims.handOver(client, names);
       const unwanted = client === undefined ? [] : this.#claims.release(client, names);
       this.#tellOwners();
       if (this.#stage.kind !== "running") return { stopped: [] }; // and is drained for as long as was said
@@ -196,7 +194,7 @@ export class Supervisor implements ServedControl {
     this.#fleet.applied(request.forwards.filter(({ name }) => heeded.includes(name)));
     this.#own(chosen, client);
     this.#again = request.again ?? this.#again;
-    this.#isWhole ||= request.names === null;
+    if (request.names === null) this.#claims.wantAll(client);
     const matches =
       (request.names === null && unheeded.length === 0) || this.#fleet.matches(request.forwards);
     this.#config = matches ? request.config : { ...request.config, sha256: "" };
@@ -213,7 +211,7 @@ export class Supervisor implements ServedControl {
     const { kept } = this.#claims;
     if (this.#again === undefined || kept.length === 0) return undefined;
     const { args, cwd } = this.#again;
-    return { cwd, args: this.#isWhole ? args : [...args, ...kept] };
+    return { cwd, args: this.#claims.isWhole ? args : [...args, ...kept] };
   }
 
   #own(specs: readonly ForwardSpec[], client: Client | undefined): void {
@@ -330,20 +328,6 @@ export class Supervisor implements ServedControl {
 /** Whether a relay may be let go of and asked for again. */
 function needsRelayAgain(change: Change): boolean {
   return change.action === "replace" && isRelayed(change.spec);
-}
-
-/** A client that needs forwards for as long as it runs does not shorten them for others. */
-function withTtlsOf(running: ReadonlyMap<string, Running>, request: ApplyRequest): ApplyRequest {
-  const forwards = request.forwards.map((spec) => withTtlOf(running.get(spec.name), spec));
-  return { ...request, forwards };
-}
-
-function withTtlOf(running: Running | undefined, spec: ForwardSpec): ForwardSpec {
-  if (running === undefined || running.stage === "stopped") return spec;
-  const { ttlMs, ...others } = spec;
-  const kept = running.spec.ttlMs;
-  if (kept === ttlMs) return spec;
-  return kept === undefined ? others : { ...others, ttlMs: kept };
 }
 
 function namesOf(changes: readonly Change[]): readonly string[] {
