@@ -177,6 +177,7 @@ async function keep({ supervisor, cluster, relays, log }: Parts, ownership: Owne
     },
     [Symbol.asyncDispose]: async () => {
       stop.abort();
+      rereading[Symbol.dispose]();
       idle[Symbol.dispose]();
       wake[Symbol.dispose]();
       await record[Symbol.asyncDispose]();

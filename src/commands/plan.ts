@@ -94,7 +94,7 @@ export function refuseUntrusted(
   flags: ClusterFlags,
   purpose: Purpose,
 ): void {
-  if (flags.trust === true || world.env["KFWD_TRUST"] === "1") return;
+  if (flags.trust ?? world.env["KFWD_TRUST"] === "1") return;
   const question = world.runtime.trustQuestion(loaded, flags.kubeconfig);
   const demands = question.demands.filter(({ kind }) => REFUSED[purpose](kind));
   if (demands.length === 0 || world.runtime.isAllowed(question)) return;

@@ -76,6 +76,19 @@ describe("files that change while the project runs", () => {
     expect((await project.status()).entries.map(({ name }) => name)).toEqual(["api"]);
   });
 
+  test("KFWD_TRUST=1, too, was for the files as they were, on SIGHUP as with --watch", async () => {
+    await using project = await bringUp(world, namespace, { api: API });
+    const { supervisorPid } = project;
+    const up = project.start(["up", "--watch"], { env: { KFWD_PROJECT: "watching" } });
+    await up.says(/kfwd: ready 1\/1/);
+    await project.write(fileOf(namespace, { api: { ...API, bind: "all" } }));
+    await up.says(/error: "forwards.yaml" is not trusted(.*\n)*the forwards stay as they were\n/);
+    process.kill(supervisorPid, "SIGHUP");
+    const logs = project.start(["logs", "-f"]);
+    await logs.says(/not read again .*is not trusted/);
+    expect((await project.forward("api")).bind).toEqual(["localhost"]);
+  });
+
   test("--watch is refused in the background and of standard input", async () => {
     await using project = await projectOf(world, namespace, { api: API });
     for (const args of [
@@ -107,5 +120,23 @@ describe("files that change while the project runs", () => {
     expect((await project.status()).entries).toHaveLength(2);
     await expectEcho(client);
     client.destroy();
+  });
+
+  test("SIGHUP: nothing comes back once everything is being stopped", async () => {
+    await using project = await bringUp(world, namespace, { api: API });
+    const client = await dial((await portsOf(project))("api"));
+    await expectEcho(client);
+    const logs = project.start(["logs", "-f"]);
+    const down = project.start(["down", "--timeout", "60s"]);
+    await vi.waitFor(async () => expect((await project.forward("api")).state).toBe("stopping"), {
+      timeout: 15_000,
+    });
+    process.kill(project.supervisorPid, "SIGHUP");
+    await logs.says(/reading again/);
+    await vi.waitFor(() => expect(project.processes().length).toBeGreaterThan(3), { timeout: 15_000 });
+    client.destroy();
+    expect((await within(down.ended)).status).toBe(0);
+    logs.kill("SIGKILL");
+    await vi.waitFor(() => expect(project.processes()).toEqual([]), { timeout: 15_000 });
   });
 });

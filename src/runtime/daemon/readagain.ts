@@ -1,5 +1,5 @@
 /** Has the files of a supervisor read again by the program that knows their language, `kfwd up -d`. */
-import { spawn } from "node:child_process";
+import { spawn, type ChildProcess } from "node:child_process";
 import type { Clock, Log, ReadAgain } from "../deps.ts";
 import { detachedEnv } from "./detach.ts";
 
@@ -9,15 +9,16 @@ const LIMIT_MS = 60_000;
 /** What is kept of its words. */
 const WORDS_MAX_CHARS = 4_000;
 
-/** What the command line says already, in other words. */
-const SAID = { KFWD_FILE: undefined, KFWD_ENV: undefined, KFWD_PROFILES: undefined, KFWD_PROJECT: undefined };
+/** What the command line says already, in other words, and trust, which was for the files as they were. */
+const UNHEEDED = ["KFWD_FILE", "KFWD_ENV", "KFWD_PROFILES", "KFWD_PROJECT", "KFWD_TRUST"];
 
-/** One at a time; asked for meanwhile, it is done once more. */
-export class Rereading {
+/** One at a time; asked for meanwhile, it is done once more. Disposing breaks it off: what has ended is not to come back. */
+export class Rereading implements Disposable {
   readonly #world: { readonly clock: Clock; readonly log: Log };
   readonly #script: string;
   readonly #again: () => ReadAgain | undefined;
-  #stage: "idle" | "reading" | "reading, and again" = "idle";
+  #stage: "idle" | "reading" | "reading, and again" | "over" = "idle";
+  #child: ChildProcess | undefined;
 
   /** `script`: absolute path of the program. */
   constructor(
@@ -33,18 +34,27 @@ export class Rereading {
   /** What comes of it is told in the log. */
   async start(): Promise<void> {
     if (this.#stage !== "idle") {
-      this.#stage = "reading, and again";
+      if (this.#stage === "reading") this.#stage = "reading, and again";
       return;
     }
     do {
       this.#stage = "reading";
       await this.#run();
     } while (this.#hasMore());
-    this.#stage = "idle";
+    if (!this.#isOver()) this.#stage = "idle";
+  }
+
+  [Symbol.dispose](): void {
+    this.#stage = "over";
+    this.#child?.kill("SIGKILL"); // it may wait for our end, to start another supervisor
   }
 
   #hasMore(): boolean {
     return this.#stage === "reading, and again";
+  }
+
+  #isOver(): boolean {
+    return this.#stage === "over";
   }
 
   async #run(): Promise<void> {
@@ -59,10 +69,11 @@ export class Rereading {
     log.info("reading again");
     const child = spawn(process.execPath, [this.#script, "up", "--detach", "--color=never", ...again.args], {
       cwd: again.cwd,
-      env: detachedEnv({ ...process.env, ...SAID }),
+      env: detachedEnv({ ...process.env, ...Object.fromEntries(UNHEEDED.map((name) => [name, undefined])) }),
       stdio: ["ignore", "ignore", "pipe"],
       windowsHide: true,
     });
+    this.#child = child;
     let words = "";
     child.stderr.setEncoding("utf8").on("data", (text: string) => {
       words = (words + text).slice(0, WORDS_MAX_CHARS);
@@ -73,6 +84,8 @@ export class Rereading {
       child.once("close", (code, signal) => resolve(code ?? signal));
     });
     limit[Symbol.dispose]();
+    this.#child = undefined;
+    if (this.#isOver()) return;
     if (status === 0) log.info("read again");
     else log.warn("not read again", { status, reason: words.trim() });
   }
