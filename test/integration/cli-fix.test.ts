@@ -1,8 +1,8 @@
 import { mkdirSync } from "node:fs";
-import { readFile, writeFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { Project } from "../rig/project.ts";
+import { CLI, Project } from "../rig/project.ts";
 
 const FILE = `# ports of the team\r
 forwards:
@@ -74,6 +74,24 @@ describe.concurrent("check --fix", () => {
     });
     expect(await text(project)).toBe(broken);
   });
+
+  test.skipIf(process.platform === "win32")(
+    "leaves a file as it is that the disk has no room for",
+    async () => {
+      const long = `${FILE}${"# the words of a team about its ports\n".repeat(200)}`;
+      await using project = await Project.create({ file: long });
+      // A write beyond the limit comes out short and without an error, as on a disk that gets full.
+      const limited = 'trap "" XFSZ; ulimit -f 4; exec "$@"';
+      const args = ["-c", limited, "bash", process.execPath, CLI, "check", "--fix"];
+      const { status, stderr } = await project.exec("bash", args).ended;
+      expect([status, stderr]).toEqual([
+        2,
+        expect.stringContaining('cannot write "forwards.yaml"') as string,
+      ]);
+      expect(await text(project)).toBe(long);
+      expect(await readdir(project.folder)).toEqual(["forwards.yaml"]);
+    },
+  );
 
   test.each([
     [["check", "--dry-run"], "--dry-run is for --fix"],

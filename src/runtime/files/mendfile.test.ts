@@ -38,3 +38,8 @@ test("a file that has changed is left as it is", () => {
   expect(readFileSync(path, "utf8")).toBe("new");
   expect(readdirSync(folder)).toEqual(["f.yaml"]);
 });
+
+test("a file that is gone is told as one that cannot be read", () => {
+  const gone = { code: "CONFIG_UNREADABLE", message: expect.stringContaining('"f.yaml"') as string };
+  expect(() => mendText(path, hash(""), [], folder)).toThrow(expect.objectContaining(gone));
+});

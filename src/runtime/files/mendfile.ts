@@ -9,7 +9,7 @@ import {
   renameSync,
   rmSync,
   statSync,
-  writeSync,
+  writeFileSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { fileTrouble } from "../../errno.ts";
@@ -47,7 +47,7 @@ export function replaceFile(path: string, sha256: string, text: string, cwd: str
     const mark = textOf(path, sha256, cwd).startsWith(BYTE_ORDER_MARK) ? BYTE_ORDER_MARK : "";
     const handle = openSync(temporary, "wx", 0o600);
     try {
-      writeSync(handle, mark + text);
+      writeFileSync(handle, mark + text); // all of it: `writeSync` says nothing of what a full disk did not take
       fchmodSync(handle, statSync(path).mode & 0o777);
       fsyncSync(handle);
     } finally {
@@ -64,8 +64,17 @@ export function replaceFile(path: string, sha256: string, text: string, cwd: str
 }
 
 function textOf(path: string, sha256: string, cwd: string): string {
-  const bytes = readFileSync(path);
+  const bytes = bytesOf(path, cwd);
   if (createHash("sha256").update(bytes).digest("hex") === sha256) return bytes.toString("utf8");
   const message = `"${shownPath(path, cwd)}" has changed since it was read, and is left as it is`;
   throw new KfwdError("CONFIG_UNREADABLE", message, { hint: "kfwd check --fix" });
+}
+
+function bytesOf(path: string, cwd: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (thrown) {
+    const message = `cannot read "${shownPath(path, cwd)}": ${fileTrouble(thrown)}`;
+    throw new KfwdError("CONFIG_UNREADABLE", message, { cause: thrown });
+  }
 }
