@@ -94,7 +94,7 @@ export class ControlClient implements SupervisorControl, AsyncDisposable {
   /** @throws also KfwdError `VERSION_SKEW`, of a supervisor that cannot tell. */
   async plan(request: ApplyRequest): Promise<ApplyResult> {
     this.#requireOverlap("compare the file with");
-    return this.#ask("plan", request, applyResult, ANSWER_MS);
+    return this.#ask("plan", request, applyResult); // has its turn behind whoever is asked for a login
   }
 
   /** @throws also KfwdError `VERSION_SKEW`. */

@@ -368,6 +368,29 @@ describe("a client", () => {
     });
     await expect(connecting).rejects.toMatchObject({ code });
   });
+
+  test("waits for a plan as long as for an apply: both have their turn behind one that asks for a login", async () => {
+    const clock = new FakeClock();
+    let begun = (): void => {};
+    const asked = new Promise<void>((resolve) => (begun = resolve));
+    let end = (): void => {};
+    const turn = new Promise<void>((resolve) => (end = resolve));
+    const changes = [{ name: "api", action: "replace" as const }];
+    const { path, instance } = await rig({
+      plan: () => (begun(), turn.then(() => ({ changes }))),
+      apply: () => Promise.resolve({ changes }),
+    });
+    const record = recordOf({ socket: path, instance });
+    const client = await connectControl({ ...realDeps, clock }, record, { timeoutMs: 5_000, signal: never });
+    onTestFinished(() => client[Symbol.asyncDispose]());
+    const request = { project: "shop", config: report.config, forwards: [], names: null };
+    const applied = client.apply({ ...request, recreate: "all" });
+    applied.catch(() => {}); // looked at below
+    await asked;
+    await clock.advance(60_000);
+    end();
+    expect(await applied).toEqual({ changes });
+  });
 });
 
 /** A socket whose listener is gone. */
