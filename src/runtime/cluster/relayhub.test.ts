@@ -23,6 +23,7 @@ class FakeLink implements Link {
     this.name = name;
     this.events = events;
     this.clock = clock;
+    events.onState({ ...podOf(name), name: null, uid: null, state: "creating" }); // at once, as the real one does
   }
 
   get servedMs(): number {
@@ -119,7 +120,7 @@ async function join() {
     {
       onOpen: () => told.push("open"),
       onLost: ({ code }) => told.push(code),
-      onPod: ({ name }) => told.push(`pod ${name}`),
+      onPod: ({ name }) => name !== null && told.push(`pod ${name}`),
     },
     () => hub[Symbol.asyncDispose](),
   );

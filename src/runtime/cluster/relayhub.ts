@@ -196,8 +196,9 @@ export class RelayHub implements AsyncDisposable {
     };
     const link: Link = this.#link({
       onState: (pod) => {
+        const isFirst = state === undefined; // told while the link is still being made
         state = pod;
-        if (this.#current === link) this.#show(pod);
+        if (!isFirst && this.#current === link) this.#show(pod);
       },
       onOpen: () => {
         if (this.#next === link) this.#takeOver(link, state);
