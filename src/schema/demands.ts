@@ -7,17 +7,14 @@ import { quoted } from "../printable.ts";
 import type { PlacedSpec } from "./rawentry.ts";
 import { isRelayed } from "../relayed.ts";
 import { positionOf } from "./source.ts";
-import { spanOfValue, type TreeMap } from "./tree.ts";
+import type { RelaySpec } from "./spec.ts";
 
 /** The demands of all forwards that are on; what several have from one place is told once. */
-export function demandsOf(
-  placed: readonly PlacedSpec[],
-  defaults: TreeMap | undefined,
-): readonly TrustDemand[] {
+export function demandsOf(placed: readonly PlacedSpec[]): readonly TrustDemand[] {
   const demands = new Map<string, TrustDemand>();
   for (const one of placed) {
     if (one.off !== undefined) continue;
-    for (const demand of demandsOfOne(one, defaults)) {
+    for (const demand of demandsOfOne(one)) {
       const { kind, message, source } = demand;
       demands.set(`${kind} ${source.file} ${source.line} ${source.column} ${message}`, demand);
     }
@@ -25,10 +22,7 @@ export function demandsOf(
   return [...demands.values()];
 }
 
-function demandsOfOne(
-  { spec, entry, bindWords, localAt, at }: PlacedSpec,
-  defaults: TreeMap | undefined,
-): readonly TrustDemand[] {
+function demandsOfOne({ spec, bindWords, localAt, at }: PlacedSpec): readonly TrustDemand[] {
   const about = `forward ${quoted(spec.name)}`;
   const demands: TrustDemand[] = [];
   const open = bindWords.filter((address) => !isLoopback(address));
@@ -42,20 +36,7 @@ function demandsOfOne(
     const message = `${about} listens on ${port}, below ${UNPRIVILEGED_FIRST} as services of the system do`;
     demands.push({ kind: "privileged-port", message, source: positionOf(localAt) });
   }
-  const { image, patch } = (isRelayed(spec) ? spec.relay : undefined) ?? {};
-  const relayPlace = (field: "image" | "patch") => {
-    const isOwn = entry.fields.values.relay?.[field] !== undefined;
-    const shared = isOwn ? undefined : defaults?.entries.get("relay");
-    return positionOf(shared === undefined ? at("relay") : spanOfValue(shared));
-  };
-  if (image !== undefined) {
-    const message = `the relay runs the image ${quoted(image)} in your cluster`;
-    demands.push({ kind: "relay-image", message, source: relayPlace("image") });
-  }
-  if (patch !== undefined) {
-    const message = "the relay's pod has a patch, which may take away what keeps it harmless";
-    demands.push({ kind: "relay-patch", message, source: relayPlace("patch") });
-  }
+  if (isRelayed(spec)) demands.push(...demandsOfRelay(spec.relay, at));
   if (spec.target.kind === "host") {
     const message = `${about} reaches ${quoted(spec.target.name)} from inside your cluster`;
     demands.push({ kind: "host-target", message, source: positionOf(at("target")) });
@@ -65,5 +46,29 @@ function demandsOfOne(
     const message = `${about} sets ${obeyed.slice(0, 3).join(", ")}, which other programs obey`;
     demands.push({ kind: "obeyed-variable", message, source: positionOf(at("env")) });
   }
+  return demands;
+}
+
+/** By labels and annotations other parts of a cluster take a pod for theirs, and a service account may open doors to it. */
+function demandsOfRelay(relay: RelaySpec | undefined, at: PlacedSpec["at"]): readonly TrustDemand[] {
+  const { image, patch, labels, annotations, serviceAccount } = relay ?? {};
+  const demands: TrustDemand[] = [];
+  const add = (kind: TrustDemand["kind"], field: string, message: string): void => {
+    demands.push({ kind, message, source: positionOf(at(`relay.${field}`)) });
+  };
+  if (image !== undefined)
+    add("relay-image", "image", `the relay runs the image ${quoted(image)} in your cluster`);
+  if (patch !== undefined)
+    add("relay-patch", "patch", "the relay's pod has a patch, which may take away what keeps it harmless");
+  if (labels !== undefined)
+    add("relay-pod", "labels", "the relay's pod has labels, by which Services and others take it for theirs");
+  if (annotations !== undefined)
+    add(
+      "relay-pod",
+      "annotations",
+      "the relay's pod has annotations, which may change what it is allowed to do",
+    );
+  if (serviceAccount !== undefined)
+    add("relay-pod", "serviceAccount", `the relay runs as service account ${quoted(serviceAccount)}`);
   return demands;
 }

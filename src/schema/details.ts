@@ -96,6 +96,7 @@ export interface TrustDemand {
     | "privileged-port"
     | "relay-image"
     | "relay-patch"
+    | "relay-pod"
     | "host-target"
     | "kubeconfig-exec"
     | "obeyed-variable";

@@ -7,12 +7,12 @@ import { either, quoted, shown } from "../printable.ts";
 import type { Report } from "./report.ts";
 import type { Span } from "./source.ts";
 import { suggest } from "../suggest.ts";
-import { plainOf, spanOfPart, spanOfValue, type Tree, type TreeEntry, type TreeMap } from "./tree.ts";
+import { mapAt, plainOf, spanOfPart, spanOfValue, type Tree, type TreeEntry, type TreeMap } from "./tree.ts";
 
 /** Checked values with the place of each. */
 export interface Fields<T> {
   readonly values: T;
-  /** By field. */
+  /** By field; those of the relay also as `relay.image` and so on. */
   readonly spans: ReadonlyMap<string, Span>;
 }
 
@@ -33,8 +33,7 @@ export function checkFields<S extends z.ZodMiniObject>(
   const plain = plainOf(map, (key) => where.kind !== "defaults" && key.startsWith("x-"));
   const result = schema.safeParse(plain);
   if (result.success) {
-    const spans = new Map([...map.entries].map(([key, entry]) => [key, spanOfValue(entry)]));
-    return { values: result.data, spans };
+    return { values: result.data, spans: new Map([...spansOf(map, ""), ...relaySpans(map)]) };
   }
   const known = Object.keys(schema.shape);
   for (const issue of result.error.issues) {
@@ -42,6 +41,15 @@ export function checkFields<S extends z.ZodMiniObject>(
     else reportIssue(issue, map, where, report);
   }
   return undefined;
+}
+
+function relaySpans(map: TreeMap): readonly (readonly [string, Span])[] {
+  const relay = mapAt(map, "relay");
+  return relay === undefined ? [] : spansOf(relay, "relay.");
+}
+
+function spansOf(map: TreeMap, prefix: string): readonly (readonly [string, Span])[] {
+  return [...map.entries].map(([key, entry]) => [`${prefix}${key}`, spanOfValue(entry)]);
 }
 
 /** `forward "db": `, the start of a message about it. */

@@ -73,7 +73,7 @@ forwards:
   {
     rule: "relay-unpinned",
     files: inFile('relay: { image: "acme/relay:1" }\nforwards: { a: "8080:svc/a:1" }'),
-    told: 'forwards.yaml:1:8 RelayUnpinned: the relay\'s image "acme/relay:1" has no digest, so it may change | image: acme/relay:1@sha256:…',
+    told: 'forwards.yaml:1:17 RelayUnpinned: the relay\'s image "acme/relay:1" has no digest, so it may change | image: acme/relay:1@sha256:…',
   },
   {
     rule: "range-overlap",
@@ -118,6 +118,13 @@ forwards:
     told: 'forwards.yaml:1:16 UnquotedCompact: forward "a" in one line is not in quotes | a: "8080:svc/a:1"',
   },
 ];
+
+test("an image is told of where it was chosen, not where the rest of the relay was", () => {
+  const files = inFile(
+    'relay: { image: "acme/relay:1" }\nforwards: { a: { target: a, port: 8080, via: relay, relay: { ttl: 1h } } }',
+  );
+  expect(told(parseFiles(files)).join()).toContain("forwards.yaml:1:17 RelayUnpinned");
+});
 
 test("every lint has a case", () => {
   expect(CASES.map(({ rule }) => rule).toSorted()).toEqual(Object.keys(LINT_RULES).toSorted());

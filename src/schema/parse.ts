@@ -125,7 +125,7 @@ function detailsOf(compiled: Compiled, { files }: ProjectFiles): ProjectDetails 
       .filter(({ role, file }) => role === "include" || isFile.has(file.name))
       .map(({ role, file }) => ({ name: file.name, path: file.path, role })),
     lint: compiled.lint,
-    demands: demandsOf(placed, compiled.defaults),
+    demands: demandsOf(placed),
     fixes: fixesOf(layers, compiled.lint),
   };
 }
@@ -139,6 +139,8 @@ function entryOf(
   const { target } = origins;
   // `[ns/]kind/name` is stronger than a namespace of the defaults
   if (entry.fields.values.target?.namespace !== undefined && target) origins["namespace"] = target;
+  const { targetPort } = origins;
+  if (entry.fields.values.targetPort !== undefined && targetPort) origins["port"] ??= targetPort; // of a pod they are one
   return { spec, ...(off && { off }), profiles, ...(range && { range: range.name }), origins };
 }
 

@@ -545,6 +545,13 @@ test("the details say where every value was written", () => {
   });
 });
 
+test("a port of a pod was written as targetPort, also where it is printed as port", () => {
+  const text = "forwards:\n  a: { target: { selector: app=a }, targetPort: http, local: 8080 }\n";
+  const result = parseFiles({ "forwards.yaml": text });
+  const [entry] = result.kind === "valid" ? result.details.entries : [];
+  expect(entry?.origins).toMatchObject({ port: { file: "forwards.yaml", line: 2, column: 49 } });
+});
+
 test.each([
   ["a version that fits", "requires: '>=0.1'", []],
   [

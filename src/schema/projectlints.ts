@@ -84,7 +84,7 @@ function lintRelay({ spec, at }: PlacedSpec, linter: Linter): void {
   linter.tell("relay-unpinned", {
     message,
     hint: `image: ${image.split("@")[0]}@sha256:…`,
-    span: at("relay"),
+    span: at("relay.image"),
   });
 }
 

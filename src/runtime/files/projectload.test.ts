@@ -182,6 +182,21 @@ describe("what needs trust", () => {
       "forwards: { a: { target: a, port: 8080, via: relay, relay: { patch: { spec: { hostPID: true } } } } }",
       "relay-patch",
     ],
+    [
+      "a label that makes the relay's pod one of a Service",
+      "relay: { labels: { app: web } }\nforwards: { a: 8080:svc/a:80/udp }",
+      "relay-pod",
+    ],
+    [
+      "an annotation that changes the relay's pod",
+      "relay: { annotations: { sidecar.istio.io/inject: 'true' } }\nforwards: { a: 8080:svc/a:80/udp }",
+      "relay-pod",
+    ],
+    [
+      "another service account of the relay's pod",
+      "forwards: { a: { target: a, port: 8080, via: relay, relay: { serviceAccount: deployer } } }",
+      "relay-pod",
+    ],
     ["a port of the system", "forwards: { a: 1023:svc/a:80 }", "privileged-port"],
     [
       "a range from such a port",
@@ -219,13 +234,13 @@ describe("what needs trust", () => {
         ({ message, source: { line, column } }) => `${line}:${column} ${message}`,
       );
     };
-    const shared = '1:8 the relay runs the image "x" in your cluster';
+    const shared = '1:17 the relay runs the image "x" in your cluster';
     expect(await demands("a: 8080:svc/a:80, b: 1024:svc/b:80")).toEqual([]);
     expect(await demands("a: 8080:svc/a:80/udp, b: 8081:svc/b:80/udp, c: 8082:svc/c:80")).toEqual([shared]);
     const udp = "target: a, port: 8080, protocol: udp";
     expect(await demands(`a: { ${udp}, relay: { namespace: n } }`)).toEqual([shared]);
     expect(await demands(`a: { ${udp}, relay: { image: y } }`)).toEqual([
-      '2:63 the relay runs the image "y" in your cluster',
+      '2:72 the relay runs the image "y" in your cluster',
     ]);
     write(
       "repo/shop/f.yaml",
