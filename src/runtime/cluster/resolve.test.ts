@@ -203,11 +203,22 @@ describe("ports", () => {
     const portIn = (container: string): string => {
       const target = { kind: "pod", name: "web-0", container } as const;
       const found = resolve({ ...request("pod/web-0:metrics"), target }, snapshot(world), undefined);
-      return found.kind === "found" ? String(found.endpoint.port) : found.reason.message;
+      return found.kind === "found"
+        ? String(found.endpoint.port)
+        : `${found.reason.message} | ${found.reason.hint}`;
     };
     expect([portIn("main"), portIn("proxy")]).toEqual(["9090", "15020"]);
     expect(portIn("other")).toBe(
-      'pod "web-0" has no port "metrics" in container "other"; ports: metrics 9090 of "main", metrics 15020 of "proxy"',
+      'pod "web-0" has no port "metrics" in container "other"; ports: metrics 9090 of "main", metrics 15020 of "proxy" | set `target.container` to "main" or "proxy"',
+    );
+  });
+
+  test("a port that no container has is told with what helps where one was named", () => {
+    const world = { pods: { "web-0": { ports: [{ name: "metrics", containerPort: 9090 }] } } };
+    const target = { kind: "pod", name: "web-0", container: "main" } as const;
+    const found = resolve({ ...request("pod/web-0:web"), target }, snapshot(world), undefined);
+    expect(found.kind === "none" && found.reason.hint).toBe(
+      "say the port of the pod by its number, without `target.container`",
     );
   });
 

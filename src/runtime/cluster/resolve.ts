@@ -256,8 +256,17 @@ function podPortMissing(
   return missing(
     "PortMissing",
     `pod "${pod?.name ?? ""}" ${what}${inside}; ${has}`,
-    "say the port of the pod by its number",
+    container === undefined ? BY_NUMBER : containerHint(pod, wanted),
   );
+}
+
+const BY_NUMBER = "say the port of the pod by its number";
+
+/** The containers that have such a port; where none has, a number will do, which goes with no container. */
+function containerHint(pod: Pod | undefined, wanted: number | string | undefined): string {
+  const owners = (pod?.ports ?? []).filter((p) => p.name === wanted).map((p) => `"${p.container}"`);
+  if (owners.length === 0) return `${BY_NUMBER}, without \`target.container\``;
+  return `set \`target.container\` to ${owners.join(" or ")}`;
 }
 
 function badSelector(selector: string): Reason {
