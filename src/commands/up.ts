@@ -76,7 +76,7 @@ export async function up(world: World, wanted: readonly string[], flags: UpFlags
     if (flags.failFast) failFast = new FailFast(start.board, session, chosen);
     const patience = patienceOf(flags, detached, waitMs);
     const outcome = await start.run(patience, interrupt.signal, () => FailFast.check(failFast));
-    if (interrupt.signal.aborted) return interrupted(interrupt.signal);
+    if (interrupt.signal.aborted) return interrupted(interrupt.signal, detached ? out : undefined);
     if (outcome.kind === "ended") {
       if (detached && outcome.end.kind === "stopped") throw stoppedEarly(plan.project);
       return leave(start.reporter, outcome.end, 0);
@@ -124,7 +124,9 @@ function stoppedEarly(project: string): KfwdError {
   return new KfwdError("NOT_RUNNING", `project "${project}" was stopped from elsewhere while it started`);
 }
 
-function interrupted(signal: AbortSignal): number {
+/** `out` is told that the forwards do not end with this process. */
+function interrupted(signal: AbortSignal, out?: Output): number {
+  out?.note("the forwards go on in the background, `kfwd down` stops them");
   const name: Interrupt = signal.reason;
   return INTERRUPTED[name];
 }

@@ -176,6 +176,19 @@ describe.concurrent("a detached supervisor", () => {
     },
   );
 
+  test("whose start is no longer waited for goes on, and `up --wait` says so", async () => {
+    await using project = await projectOf(world, namespace, {
+      late: { target: "svc/late", port: 80, local: "auto" },
+    });
+    const up = project.start(["up", "--wait"]);
+    await up.says(/late waiting /);
+    up.kill("SIGINT");
+    const { status, stderr } = await within(up.ended);
+    expect(status).toBe(130);
+    expect(stderr).toMatch(/\nthe forwards go on in the background, `kfwd down` stops them\n$/);
+    expect((await project.forward("late")).state).toBe("waiting");
+  });
+
   describe.concurrent("and its surroundings", () => {
     test("a working folder that was removed: its project is still found, and ended", async () => {
       await using project = await bringUp(world, namespace, forwards);
