@@ -43,3 +43,13 @@ test("what runs when all has ended is broken off without a word, and not done on
   await rereading.start();
   expect(said).toEqual(["reading again"]);
 });
+
+test("a program that cannot be started at all is told in the log", async () => {
+  const warned: unknown[] = [];
+  const log = { ...silentLog, warn: (message: string) => void warned.push(message) };
+  const { clock } = realDeps;
+  using rereading = new Rereading({ clock, log }, "program.cjs", () => ({ args: ["\0"], cwd: "/" }));
+  await rereading.start();
+  await rereading.start();
+  expect(warned).toEqual(["not read again", "not read again"]);
+});

@@ -1,5 +1,6 @@
 /** Has the files of a supervisor read again by the program that knows their language, `kfwd up -d`. */
 import { spawn, type ChildProcess } from "node:child_process";
+import { KfwdError } from "../../errors.ts";
 import type { Clock, Log, ReadAgain } from "../deps.ts";
 import { detachedEnv } from "./detach.ts";
 
@@ -39,7 +40,10 @@ export class Rereading implements Disposable {
     }
     do {
       this.#stage = "reading";
-      await this.#run();
+      await this.#run().catch((thrown: unknown) => {
+        // Without memory Node throws in place of telling the child's error; forwards must not end for that.
+        this.#world.log.warn("not read again", { reason: KfwdError.from(thrown).message });
+      });
     } while (this.#hasMore());
     if (!this.#isOver()) this.#stage = "idle";
   }
