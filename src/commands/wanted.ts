@@ -48,23 +48,25 @@ function againOf(world: World, flags: WantedFlags, plan: UpPlan): UpPlan["again"
   if (plan.config.path === null || files.includes("-")) return undefined;
   const many = (flag: string, values: readonly string[]): readonly string[] =>
     values.map((value) => `${flag}=${value}`);
+  const absolute = (path: string): string => resolve(world.cwd, path);
   const one = (flag: string, value: string | undefined): readonly string[] =>
     value === undefined ? [] : [`${flag}=${value}`];
   const args = [
-    ...many("--file", files),
+    ...many("--file", files.map(absolute)),
     ...one("--env", plan.environment),
     ...one("--project", plan.explicitName),
     ...many("--profile", profiles),
-    ...many("--dotenv", dotenvs),
+    ...many("--dotenv", dotenvs.map(absolute)),
     ...(localFile === "ignore" ? ["--no-local"] : []),
     ...one("--context", overrides.context),
     ...one("--namespace", overrides.namespace),
-    ...one("--kubeconfig", overrides.kubeconfig),
+    ...one("--kubeconfig", overrides.kubeconfig && absolute(overrides.kubeconfig)),
     ...many("--allow-context", flags.allowContext ?? []),
     ...(flags.allowMetadata ? [`--allow-metadata=${flags.allowMetadata.join(",")}`] : []),
     ...one("--ttl", flags.ttl),
   ];
-  return { args, cwd: world.cwd };
+  // Who finds it there finds no other file that has come to lie nearer to where we are now.
+  return { args, cwd: files.length === 0 ? dirname(absolute(plan.config.shownAs)) : world.cwd };
 }
 
 /** The files as they were last read: where they lie, and text that is another one when they say something else. */

@@ -1,4 +1,4 @@
-import { rename, rm } from "node:fs/promises";
+import { mkdir, rename, rm, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { SandboxWorld } from "../behaviour/sandboxworld.ts";
@@ -120,6 +120,25 @@ describe("files that change while the project runs", () => {
     expect((await project.status()).entries).toHaveLength(2);
     await expectEcho(client);
     client.destroy();
+  });
+
+  test("SIGHUP: the file that was found above is read again, whatever has come to lie nearer", async () => {
+    await using project = await projectOf(world, namespace, { api: API });
+    const below = join(project.folder, "below");
+    await mkdir(below);
+    await mkdir(join(project.root, "team"));
+    await rename(join(project.folder, "forwards.yaml"), join(project.root, "team", "shop.yaml"));
+    await symlink("../team/shop.yaml", join(project.folder, "forwards.yaml"));
+    await project.write("X=1\n", "below/more.env");
+    const start = project.start(["up", "--wait", "--dotenv", "more.env"], { cwd: below });
+    expect((await within(start.ended)).status).toBe(0);
+    const { supervisorPid } = project;
+    await project.write(fileOf(namespace, { other: API }), "below/forwards.yaml");
+    await project.write(fileOf(namespace, { api: API, web: API }));
+    process.kill(supervisorPid, "SIGHUP");
+    const logs = project.start(["logs", "-f"]);
+    await logs.says(/(?<!not )read again/);
+    expect((await project.status()).entries.map(({ name }) => name)).toEqual(["api", "web"]);
   });
 
   test("SIGHUP: nothing comes back once everything is being stopped", async () => {
