@@ -52,7 +52,7 @@ export async function openUrl(world: World, url: string): Promise<void> {
 }
 
 /** @throws KfwdError `CONFIG_INVALID` for a forward without a URL, and for one that is none of a website. */
-export function needWebUrl(located: Located): string {
+function needWebUrl(located: Located): string {
   const text = needUrl(located);
   const url = webUrl(text);
   if (url !== undefined) return url;

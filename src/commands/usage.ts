@@ -84,7 +84,7 @@ export function findCommand(program: Command, name: string): Command | undefined
   return program.commands.find((command) => command.name() === name || command.aliases().includes(name));
 }
 
-export function unknownCommand(program: Command, name: string): KfwdError {
+function unknownCommand(program: Command, name: string): KfwdError {
   const known = visibleNames(program);
   return new KfwdError("USAGE", `unknown command "${name}"`, { hint: suggestFrom(name, known, "commands") });
 }

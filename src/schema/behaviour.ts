@@ -125,7 +125,7 @@ export const readHosts = listOf(
 export const readLabels = labelMap("labels");
 
 const PROFILE = /^[a-z0-9][a-z0-9_.-]{0,62}$/;
-export const PROFILE_RULE = 'lowercase letters, digits, "-", "_" and ".", at most 63';
+const PROFILE_RULE = 'lowercase letters, digits, "-", "_" and ".", at most 63';
 
 export const readProfiles = listOf(
   "profiles",

@@ -2,7 +2,7 @@
 import type { Flow, FlowHandler, RelayTarget } from "../deps.ts";
 
 /** Somewhat fewer than a relay takes, as the end of one and the beginning of another may cross on the way. */
-export const SHARED_FLOWS_MAX = 4_096;
+const SHARED_FLOWS_MAX = 4_096;
 
 /** Begins a flow on the relay of the moment; undefined where there is none. */
 export type BeginFlow = (target: RelayTarget, handler: FlowHandler) => Flow | undefined;
