@@ -63,6 +63,29 @@ describe("a pod that was not made", () => {
     expect(trouble.message).toBe(`namespace "shop" forbids the relay pod: ${words}`);
   });
 
+  test("a namespace that is not there is named, since no server knows no pods", () => {
+    expect(creationTrouble(refusal(404, 'namespaces "tools" not found'), "tools")).toEqual({
+      code: "RelayNamespace",
+      kind: "denied",
+      message: 'there is no namespace "tools" for the relay pod',
+      hint: "`relay.namespace` names another namespace for it",
+    });
+  });
+
+  test("a pod that is not valid is told by its fields, and in the same words for every name", () => {
+    const words =
+      'spec.containers[0].resources.requests: Invalid value: "2": must be less than or equal to cpu limit of 1';
+    const trouble = (name: string) =>
+      creationTrouble(refusal(422, `Pod "${name}" is invalid: ${words}`), "shop");
+    expect(trouble("kfwd-relay-a")).toEqual({
+      code: "RelayInvalid",
+      kind: "denied",
+      message: `the relay pod is not valid: ${words}`,
+      hint: "mend `relay` in the file",
+    });
+    expect(trouble("kfwd-relay-b")).toEqual(trouble("kfwd-relay-a"));
+  });
+
   test("a missing right is named", () => {
     const said =
       'pods is forbidden: User "ann" cannot create resource "pods" in API group "" in the namespace "shop"';

@@ -9,8 +9,17 @@ const ELSEWHERE = "`relay.namespace` names another namespace for it";
 /** The API server did not make the pod. */
 export function creationTrouble(thrown: unknown, namespace: string): Reason {
   const reason = reasonOf(thrown);
-  if (!(thrown instanceof ApiRefusal) || thrown.status !== 403) return reason;
+  if (!(thrown instanceof ApiRefusal)) return reason;
   const said = thrown.said ?? "";
+  if (thrown.status === 404 && /^namespaces? "/.test(said)) {
+    const message = `there is no namespace "${namespace}" for the relay pod`;
+    return { code: "RelayNamespace", kind: "denied", message, hint: ELSEWHERE };
+  }
+  if (thrown.status === 422) {
+    const message = `the relay pod is not valid: ${said.replace(/^Pod "[^"]*" is invalid: /, "")}`;
+    return { code: "RelayInvalid", kind: "denied", message, hint: "mend `relay` in the file" };
+  }
+  if (thrown.status !== 403) return reason;
   const security = /violates PodSecurity "([^"]*)": (.*)/s.exec(said);
   const because = (code: string, why: string, hint: string): Reason => ({
     code,
