@@ -170,8 +170,11 @@ async function lookForLeftovers(
       const says = `${left} of supervisors that have died`;
       return [{ id: "leftovers", state: "warn", says, hint: "kfwd prune" }];
     }
-    const says = "nothing of supervisors that have died";
-    return [{ id: "leftovers", state: failures.length > 0 ? "unknown" : "good", says, detail: failures }];
+    if (failures.length > 0) {
+      const says = "no locks of supervisors that have died; relay pods cannot be looked for";
+      return [{ id: "leftovers", state: "unknown", says, detail: failures }];
+    }
+    return [{ id: "leftovers", state: "good", says: "nothing of supervisors that have died" }];
   };
   if (how === "leave" || forwards.length === 0) return [];
   return bounded(look(), (error) => [{ ...troubleFinding("leftovers", undefined, error), state: "unknown" }]);

@@ -250,6 +250,9 @@ describe.concurrent("doctor on logins", () => {
     expect([login?.says, ...(login?.detail ?? [])].join("\n")).toContain("SSO session expired");
     expect(JSON.stringify(report)).not.toContain("hunter22");
     expect(of(report, "server")).toMatchObject([{ state: "unknown" }]);
+    expect(of(report, "leftovers")).toMatchObject([
+      { state: "unknown", says: expect.stringContaining("cannot be looked for") as string },
+    ]);
   });
 
   test("a plugin that hangs: it is ended, and what else there is is said", async () => {
