@@ -11,7 +11,7 @@ test("the program gets the flags, and of what they say no other word from the en
   const cwd = tempFolder();
   const script = join(cwd, "program.cjs");
   const told =
-    "[...process.argv.slice(2), ...Object.keys(process.env).filter((name) => /^KFWD_/.test(name))]";
+    "[...process.argv.slice(2), ...Object.keys(process.env).filter((name) => /^KFWD_(FILE|ENV|PROFILES|PROJECT|TRUST|OTHER)$/.test(name))]";
   writeFileSync(script, `process.stderr.write(JSON.stringify(${told})); process.exitCode = 2;`);
   for (const name of ["FILE", "ENV", "PROFILES", "PROJECT", "TRUST", "OTHER"])
     vi.stubEnv(`KFWD_${name}`, "1");
