@@ -1,23 +1,20 @@
 /** `kfwd run`: a command that has its forwards for as long as it runs. */
 import { KfwdError } from "../errors.ts";
-import type { Session } from "../runtime/index.ts";
+import type { LockRecord, Session } from "../runtime/index.ts";
 import { isTerminalsOwn, signalStatus, startChild, type Child } from "./child.ts";
 import { parseDuration } from "./duration.ts";
+import { sayWaiting, stoppedEarly } from "./early.ts";
 import { allVariables, type Located } from "./exports.ts";
 import { watchLosses } from "./losses.ts";
-import { refuseMetadata } from "./metadata.ts";
 import { Output } from "./output.ts";
-import { chooseNames, readPlan, type Chosen } from "./plan.ts";
-import { durationText } from "./render/forward.ts";
+import type { Chosen } from "./plan.ts";
 import { Start } from "./start.ts";
-import { withTtl } from "./ttl.ts";
-import { NOT_STARTED, type ClusterFlags, type World } from "./world.ts";
+import { readWanted, type WantedFlags } from "./wanted.ts";
+import { NOT_STARTED, type World } from "./world.ts";
 
-export interface RunFlags extends ClusterFlags {
+export interface RunFlags extends WantedFlags {
   readonly waitTimeout?: string;
   readonly onLost?: "warn" | "fail";
-  readonly ttl?: string;
-  readonly allowMetadata?: readonly string[];
 }
 
 const WAIT_TIMEOUT = "60s";
@@ -67,20 +64,19 @@ interface Run {
 async function perform(request: Run): Promise<number> {
   const { world, out, wanted, words, flags, signals } = request;
   const waitMs = parseDuration(flags.waitTimeout ?? WAIT_TIMEOUT, "--wait-timeout");
-  const plan = await readPlan(world, flags, wanted, out, "start");
-  if (plan === undefined) return NOT_STARTED;
-  const known = plan.forwards.map(({ name }) => name);
-  const chosen: Chosen = { names: chooseNames(wanted, known), only: true };
+  const meant = await readWanted(world, flags, wanted, out);
+  if (meant === undefined) return NOT_STARTED;
+  const { plan } = meant;
+  const chosen: Chosen = { ...meant.chosen, only: true };
   const specs = plan.forwards.filter(({ name }) => chosen.names.includes(name));
-  refuseMetadata(specs, flags.allowMetadata ?? []);
 
   const manner = {
     where: "detached",
     names: chosen.names,
     owner: "client",
-    onEnding: waitingFor(out),
+    onEnding: (record: LockRecord, drainLeftMs: number) => sayWaiting(out, record, drainLeftMs),
   } as const;
-  const session = await world.runtime.open(withTtl(plan, chosen.names, flags.ttl), manner, signals.early);
+  const session = await world.runtime.open(plan, manner, signals.early);
   const start = new Start(world, out, session, chosen);
   try {
     sayReplaced(out, session);
@@ -92,7 +88,8 @@ async function perform(request: Run): Promise<number> {
     } as const;
     const outcome = await start.run(patience, signals.early);
     if (signals.early.aborted) return interrupted(signals.early);
-    if (outcome.kind === "ended") throw endedEarly(plan.project, outcome.end);
+    if (outcome.kind === "ended")
+      throw outcome.end.kind === "lost" ? outcome.end.error : stoppedEarly(plan.project);
     if (outcome.exit !== 0) return NOT_STARTED;
     const env = { ...world.env, ...Object.fromEntries(allVariables(locatedBy(start, specs))) };
     const child = await startChild({ words, env, cwd: world.cwd });
@@ -184,18 +181,6 @@ function locatedBy({ board }: Start, specs: readonly Located["spec"][]): readonl
 function sayReplaced(out: Output, { changes }: Session): void {
   const names = changes.filter(({ action }) => action === "replace").map(({ name }) => name);
   if (names.length > 0) out.note(`started anew, as the file says something else now: ${names.join(", ")}`);
-}
-
-function waitingFor(out: Output) {
-  return ({ pid }: { readonly pid: number }, drainLeftMs: number): void =>
-    out.note(
-      `waiting for the supervisor that is being stopped (pid ${pid}): its connections may go on for ${durationText(drainLeftMs)}`,
-    );
-}
-
-function endedEarly(project: string, end: Awaited<Session["ended"]>): KfwdError {
-  if (end.kind === "lost") return end.error;
-  return new KfwdError("NOT_RUNNING", `project "${project}" was stopped from elsewhere while it started`);
 }
 
 function interrupted(signal: AbortSignal): number {

@@ -2,6 +2,7 @@
 import { KfwdError } from "../errors.ts";
 import { shellWord } from "../shellword.ts";
 import {
+  hasSpoken,
   Board,
   readinessOf,
   type ControlClient,
@@ -15,7 +16,6 @@ import { chooseNames, chosenName, chosenProject, namesMeant } from "./plan.ts";
 import { countText, durationText, stoppedText } from "./render/forward.ts";
 import { showStop } from "./render/stopview.ts";
 import { Reporter } from "./reporter.ts";
-import { hasSpoken } from "./start.ts";
 import { nothingRuns, running } from "./status.ts";
 import { INTERRUPTED, type Interrupt, type SharedFlags, type World } from "./world.ts";
 

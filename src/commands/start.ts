@@ -3,6 +3,7 @@ import { KfwdError } from "../errors.ts";
 import {
   Board,
   deathText,
+  hasSpoken,
   readinessOf,
   type ForwardStatus,
   type Session,
@@ -155,11 +156,6 @@ function unchangedText(names: readonly string[]): string {
   const shown = names.slice(0, UNCHANGED_SHOWN).join(", ");
   const more = names.length - UNCHANGED_SHOWN;
   return `unchanged: ${shown}${more > 0 ? ` and ${more} more` : ""}`;
-}
-
-/** Whether it has come to something; the other states last for milliseconds. */
-export function hasSpoken({ state }: ForwardStatus): boolean {
-  return state === "ready" || state === "waiting" || state === "failed" || state === "stopped";
 }
 
 function isStopped({ state }: ForwardStatus): boolean {

@@ -2,11 +2,11 @@
 import { KfwdError } from "../errors.ts";
 import type { Session, UpManner } from "../runtime/index.ts";
 import { parseDuration } from "./duration.ts";
+import { sayWaiting, stoppedEarly } from "./early.ts";
 import { hasKeys } from "./keyboard.ts";
 import { Output } from "./output.ts";
 import { FailFast } from "./failfast.ts";
 import type { Chosen } from "./plan.ts";
-import { durationText } from "./render/forward.ts";
 import { Rereader } from "./reread.ts";
 import { Start, type Patience } from "./start.ts";
 import { Interrupts, leave, stay } from "./stay.ts";
@@ -111,17 +111,8 @@ function mannerOf({ names, only }: Chosen, detached: boolean, withKeys: boolean,
     where: detached || withKeys ? "detached" : "here",
     owner: withKeys ? "starter" : "project",
     names: only ? names : null,
-    onEnding: ({ pid }, drainLeftMs) => {
-      const left = durationText(drainLeftMs);
-      out.note(
-        `waiting for the supervisor that is being stopped (pid ${pid}): its connections may go on for ${left}`,
-      );
-    },
+    onEnding: (record, drainLeftMs) => sayWaiting(out, record, drainLeftMs),
   };
-}
-
-function stoppedEarly(project: string): KfwdError {
-  return new KfwdError("NOT_RUNNING", `project "${project}" was stopped from elsewhere while it started`);
 }
 
 /** `out` is told that the forwards do not end with this process. */

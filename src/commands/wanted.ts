@@ -1,4 +1,4 @@
-/** What `up` wants of the files: read once when it begins, and again when they change. */
+/** What `up` and `run` want of the files: read when they begin, and by `up` again when they change. */
 import { resolve, dirname, basename, extname, join } from "node:path";
 import { KfwdError } from "../errors.ts";
 import type { UpPlan } from "../runtime/index.ts";

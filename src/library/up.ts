@@ -3,6 +3,7 @@ import { parseDuration } from "../commands/duration.ts";
 import { KfwdError } from "../errors.ts";
 import {
   Board,
+  hasSpoken,
   readinessOf,
   type Clock,
   type ForwardStatus,
@@ -121,10 +122,6 @@ async function ready(session: Session, kept: Kept, waitMs: number, over: AbortSi
 function isDecided(forwards: readonly ForwardStatus[], count: number): boolean {
   if (forwards.length < count) return true; // one was stopped from elsewhere
   return forwards.every(hasSpoken) && readinessOf(forwards).verdict !== "pending";
-}
-
-function hasSpoken({ state }: ForwardStatus): boolean {
-  return state === "ready" || state === "waiting" || state === "failed" || state === "stopped";
 }
 
 /** @throws KfwdError unless all that are required are ready. */

@@ -55,7 +55,7 @@ export { targetText } from "./core/describe.ts";
 export { NO_NAMES, troubleFinding, type Finding, type FindingState, type PrivateNames } from "./checkup.ts";
 export { RELAY_IMAGE } from "./core/rights.ts";
 export { rolesFor, type NeededRole, type RoleRule } from "./core/roles.ts";
-export { readinessOf, type Readiness } from "./core/readiness.ts";
+export { hasSpoken, readinessOf, type Readiness } from "./core/readiness.ts";
 export { STAGES } from "./core/status.ts";
 export type { ControlClient } from "./daemon/controlclient.ts";
 export type { ForwardStatus, Note, Owner, Reason, StatusReport, SupervisorEvent } from "./core/status.ts";

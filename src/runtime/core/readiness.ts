@@ -29,6 +29,11 @@ export function readinessOf(all: readonly ForwardStatus[]): Readiness {
   return { verdict, ready, total: forwards.length, late, exit: exitOf(late) };
 }
 
+/** Whether a forward has come to something; its other states last for milliseconds. */
+export function hasSpoken({ state }: ForwardStatus): boolean {
+  return state === "ready" || state === "waiting" || state === "failed" || state === "stopped";
+}
+
 function needsAPerson(forward: ForwardStatus): boolean {
   const denied = forward.state === "waiting" && forward.reason?.kind === "denied"; // not while it is tried again
   return forward.state === "failed" || denied;
