@@ -3,7 +3,6 @@ import { KfwdError } from "../errors.ts";
 import {
   Board,
   deathText,
-  hasSpoken,
   readinessOf,
   type ForwardStatus,
   type Session,
@@ -114,7 +113,7 @@ export class Start {
     const { names } = this.#chosen;
     const drawing = drawn ? showStart(this.#out.stderr, names, this.board, over.signal) : undefined;
     await this.board.until(() => {
-      if (!this.#forwards.every(hasSpoken)) return false;
+      if (!this.board.haveSpoken(this.#chosen.names)) return false;
       return until === "words" || readinessOf(this.#forwards).verdict !== "pending";
     }, over.signal);
     stop();

@@ -3,7 +3,6 @@ import { parseDuration } from "../commands/duration.ts";
 import { KfwdError } from "../errors.ts";
 import {
   Board,
-  hasSpoken,
   readinessOf,
   type Clock,
   type ForwardStatus,
@@ -113,15 +112,16 @@ async function ready(session: Session, kept: Kept, waitMs: number, over: AbortSi
   following.catch(() => {}); // it may be over before
   if ((await Promise.race([following, isOver])) === "over" && board.all.length === 0) throw over.reason;
   const names = kept.specs.map(({ name }) => name);
-  await board.until(() => isDecided(board.of(names), names.length), over);
+  await board.until(() => isDecided(board, names), over);
   if (board.ended !== undefined) await Promise.race([session.ended, isOver]);
   if (kept.closed.aborted) throw kept.closed.reason;
   judge(board.of(names), kept.specs, waitMs);
 }
 
-function isDecided(forwards: readonly ForwardStatus[], count: number): boolean {
-  if (forwards.length < count) return true; // one was stopped from elsewhere
-  return forwards.every(hasSpoken) && readinessOf(forwards).verdict !== "pending";
+function isDecided(board: Board, names: readonly string[]): boolean {
+  const forwards = board.of(names);
+  if (forwards.length < names.length) return true; // one was stopped from elsewhere
+  return board.haveSpoken(names) && readinessOf(forwards).verdict !== "pending";
 }
 
 /** @throws KfwdError unless all that are required are ready. */

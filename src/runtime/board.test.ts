@@ -28,6 +28,20 @@ describe("a board", () => {
     expect(board.isHalted("a")).toBe(false);
   });
 
+  test("waits for what becomes of a forward that has stopped: it was halted, or leaves with the supervisor", () => {
+    const board = new Board();
+    board.take(forward("a", "ready"));
+    board.take(forward("b", "connecting"));
+    expect(board.haveSpoken(["a"])).toBe(true);
+    expect(board.haveSpoken(["a", "b"])).toBe(false);
+    board.take(forward("b", "waiting"));
+    expect(board.haveSpoken(["a", "b"])).toBe(true);
+    board.take(forward("b", "stopped"));
+    expect(board.haveSpoken(["a", "b"])).toBe(false);
+    board.take({ type: "halted", name: "b" });
+    expect(board.haveSpoken(["a", "b"])).toBe(true);
+  });
+
   test("resolves as soon as it is as wanted, also when it is already", async () => {
     const board = new Board();
     let met = false;

@@ -1,4 +1,5 @@
 /** The latest status of each forward, as events tell it, and a way to wait until it is as wanted. */
+import { hasSpoken } from "./core/readiness.ts";
 import type { ForwardStatus, SupervisorEvent } from "./core/status.ts";
 
 /** Fed by {@link SupervisorControl.follow}. */
@@ -42,6 +43,16 @@ export class Board {
   /** Whether somebody has stopped it, and may start it again: others that are stopped are about to go. */
   isHalted(name: string): boolean {
     return this.#halted.has(name);
+  }
+
+  /**
+   * Whether each of these that are there has come to something that lasts: one that is stopped and was not halted is
+   * about to be replaced or to leave, and perhaps the supervisor with it.
+   */
+  haveSpoken(names: readonly string[]): boolean {
+    return this.of(names).every((status) =>
+      status.state === "stopped" ? this.isHalted(status.name) : hasSpoken(status),
+    );
   }
 
   /** The statuses of these forwards, in this order; unknown ones are left out. */

@@ -31,7 +31,7 @@ export function readinessOf(all: readonly ForwardStatus[]): Readiness {
 
 /** Whether a forward has come to something; its other states last for milliseconds. */
 export function hasSpoken({ state }: ForwardStatus): boolean {
-  return state === "ready" || state === "waiting" || state === "failed" || state === "stopped";
+  return state === "ready" || state === "waiting" || state === "failed";
 }
 
 function needsAPerson(forward: ForwardStatus): boolean {
