@@ -197,7 +197,7 @@ class Wait {
   }
 
   async #connect(project: Project, record: LockRecord): Promise<Found> {
-    const client = await this.#world.runtime.connect(record, this.#patience.interruption);
+    const client = await this.#world.runtime.connect(project, record, this.#patience.interruption);
     return { project, record, client };
   }
 

@@ -146,7 +146,7 @@ export async function lookAtLock(
       return undefined;
     });
     if (state.kind !== "alive") return { finding, record: undefined, report: undefined };
-    const client = await runtime.connect(state.record, signal);
+    const client = await runtime.connect(project, state.record, signal);
     try {
       return { finding, record: state.record, report: await client.status() };
     } finally {

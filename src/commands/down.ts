@@ -33,7 +33,7 @@ export async function down(world: World, names: readonly string[], flags: DownFl
         name === undefined ? "nothing is running" : `nothing is running for project ${name}`,
       );
     }
-    if (names.length > 0 && state.kind === "alive") return await stopSome(around, state, names);
+    if (names.length > 0 && state.kind === "alive") return await stopSome(around, project, state, names);
     // It cannot be asked to stop some, and a signal would end the others too.
     if (names.length > 0 && state.kind === "unresponsive") throw world.runtime.trouble(project, state);
     return await stopAll(around, project, state);
@@ -57,10 +57,11 @@ interface Surroundings {
 
 async function stopSome(
   around: Surroundings,
+  project: Project,
   state: Extract<LockState, { kind: "alive" }>,
   names: readonly string[],
 ): Promise<number> {
-  const client = await around.world.runtime.connect(state.record, around.signal);
+  const client = await around.world.runtime.connect(project, state.record, around.signal);
   try {
     const report = await client.status();
     const { chosen, idle } = await chooseRunning(around, report, names);

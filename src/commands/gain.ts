@@ -29,9 +29,10 @@ async function runningForwards(world: World, flags: FileFlags): Promise<readonly
   const signal = new AbortController().signal; // to look and to ask have deadlines of their own
   const { runtime } = world;
   const project = runtime.find(chosenProject(world, flags));
-  const state = project && (await runtime.look(project, signal));
-  if (state?.kind !== "alive") return [];
-  const client = await runtime.connect(state.record, signal);
+  if (project === undefined) return [];
+  const state = await runtime.look(project, signal);
+  if (state.kind !== "alive") return [];
+  const client = await runtime.connect(project, state.record, signal);
   try {
     return (await client.status()).entries;
   } finally {

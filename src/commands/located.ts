@@ -87,10 +87,8 @@ async function liveStatus(world: World, flags: SharedFlags): Promise<StatusRepor
   const choice = chosenProject(world, flags);
   const project = world.runtime.find(choice);
   if (project === undefined) throw nothingRuns(choice.name);
-  const client = await world.runtime.connect(
-    running(world, project, await world.runtime.look(project, signal)),
-    signal,
-  );
+  const record = running(world, project, await world.runtime.look(project, signal));
+  const client = await world.runtime.connect(project, record, signal);
   try {
     return await client.status();
   } finally {

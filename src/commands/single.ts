@@ -2,7 +2,6 @@
 import { KfwdError } from "../errors.ts";
 import { shellWord } from "../shellword.ts";
 import {
-  hasSpoken,
   Board,
   readinessOf,
   type ControlClient,
@@ -93,7 +92,7 @@ async function withSupervisor(
     const project = world.runtime.find(chosenProject(world, flags));
     if (project === undefined) throw nothingRuns(chosenName(world, flags));
     const record = running(world, project, await world.runtime.look(project, signal));
-    await using client = await world.runtime.connect(record, signal);
+    await using client = await world.runtime.connect(project, record, signal);
     const names = await chooseKept(world, flags, await client.status(), wanted);
     return await work({ out, client, names, signal });
   } catch (thrown) {
@@ -140,7 +139,7 @@ async function firstWords(
   const late = new AbortController();
   const timer = clock.timer(FIRST_WORDS_MS, () => late.abort());
   const over = AbortSignal.any([signal, client.closed, late.signal]);
-  await board.until(() => names.every((name) => board.of([name]).every(hasSpoken)), over);
+  await board.until(() => board.haveSpoken(names), over);
   timer[Symbol.dispose]();
   signal.throwIfAborted();
   client.closed.throwIfAborted();

@@ -24,7 +24,7 @@ export async function status(world: World, wanted: readonly string[], given: Sta
   const project = runtime.find(chosenProject(world, flags));
   if (project === undefined) throw nothingRuns(chosenName(world, flags));
   const record = running(world, project, await runtime.look(project, signal));
-  const client = await runtime.connect(record, signal);
+  const client = await runtime.connect(project, record, signal);
   try {
     if (flags.watch) {
       const { watchStatus } = await import("./statuswatch.ts");

@@ -68,7 +68,7 @@ async function withRunning<T>(
     const project = runtime.find({ file: config.path ?? undefined, name: explicitName, environment });
     const state = project && (await runtime.look(project, late));
     if (project === undefined || state?.kind !== "alive") return undefined;
-    const client = await runtime.connect(state.record, late);
+    const client = await runtime.connect(project, state.record, late);
     try {
       return await work({ client, project, record: state.record, late });
     } finally {

@@ -43,7 +43,7 @@ import { FileWatch } from "./files/filewatch.ts";
 import { findLeftovers, removeLock, type DeadLock, type Leftovers } from "./leftovers.ts";
 import { preview, type Preview } from "./preview.ts";
 import { attachSession, openSession, type Session, type SessionDeps, type Wish } from "./session.ts";
-import { untilGone, whyGone, type SessionEnd } from "./sessionend.ts";
+import { untilGone, whyGone, whyUnreached, type SessionEnd } from "./sessionend.ts";
 import type { RelayPlace, SupervisorProgram } from "./supervised.ts";
 import type { SurveyProgram, Surveyor } from "./surveyor.ts";
 import type { LockedRelay, LockRecord } from "./wire/lockrecord.ts";
@@ -55,7 +55,7 @@ export { targetText } from "./core/describe.ts";
 export { NO_NAMES, troubleFinding, type Finding, type FindingState, type PrivateNames } from "./checkup.ts";
 export { RELAY_IMAGE } from "./core/rights.ts";
 export { rolesFor, type NeededRole, type RoleRule } from "./core/roles.ts";
-export { hasSpoken, readinessOf, type Readiness } from "./core/readiness.ts";
+export { readinessOf, type Readiness } from "./core/readiness.ts";
 export { STAGES } from "./core/status.ts";
 export type { ControlClient } from "./daemon/controlclient.ts";
 export type { ForwardStatus, Note, Owner, Reason, StatusReport, SupervisorEvent } from "./core/status.ts";
@@ -256,9 +256,17 @@ export class Runtime {
     return [...own, ...others].some((file) => hashOfFile(file.path) !== file.sha256);
   }
 
-  /** Whoever asked disposes the client. @throws KfwdError when it does not answer. */
-  connect(record: LockRecord, signal: AbortSignal): Promise<ControlClient> {
-    return connectControl(this.#lockDeps(), record, { timeoutMs: CONNECT_MS, signal });
+  /**
+   * Connects to the supervisor that {@link look} found. Whoever asked disposes the client.
+   * @throws KfwdError when it does not answer; one that has ended since says how.
+   */
+  async connect(project: Project, record: LockRecord, signal: AbortSignal): Promise<ControlClient> {
+    try {
+      return await connectControl(this.#lockDeps(), record, { timeoutMs: CONNECT_MS, signal });
+    } catch (thrown) {
+      signal.throwIfAborted();
+      throw await whyUnreached(this.#lockDeps(), project.files, record, thrown, signal);
+    }
   }
 
   /** What has become of a supervisor whose connection is over. @throws the signal's reason. */

@@ -1,7 +1,7 @@
 /** How a supervisor ended under the command that holds it. */
 import { KfwdError } from "../errors.ts";
 import { supervisorDied } from "./daemon/death.ts";
-import { sameProcess } from "./daemon/identity.ts";
+import { outliveProcess } from "./daemon/dying.ts";
 import { inspect, lockTrouble, type LockDeps, type LockState } from "./daemon/inspect.ts";
 import type { ProjectFiles } from "./daemon/projectfiles.ts";
 import type { LockRecord } from "./wire/lockrecord.ts";
@@ -12,13 +12,9 @@ import type { LockRecord } from "./wire/lockrecord.ts";
  */
 export type SessionEnd = { readonly kind: "stopped" } | { readonly kind: "lost"; readonly error: KfwdError };
 
-/** A process that ends closes its sockets a little before it is gone. */
-const DYING_MS = 1_000;
-const POLL_MS = 20;
-
 /** Resolves when the connection to a supervisor is over, and its process as well unless that takes its time. */
 export async function untilGone(
-  { clock, here }: LockDeps,
+  deps: LockDeps,
   record: LockRecord,
   closed: AbortSignal,
   signal: AbortSignal,
@@ -27,8 +23,7 @@ export async function untilGone(
     closed.addEventListener("abort", () => resolve(), { once: true });
     if (closed.aborted) resolve();
   });
-  const untilMs = clock.now() + DYING_MS;
-  while (sameProcess(record, here) === "alive" && clock.now() < untilMs) await clock.sleep(POLL_MS, signal);
+  await outliveProcess(deps, record, signal);
 }
 
 /** Looks what has become of a supervisor that {@link untilGone} has seen off. @throws the signal's reason. */
@@ -63,4 +58,20 @@ function errorOf(state: Extract<LockState, { readonly record: LockRecord }>, fil
     case "elsewhere":
       return lockTrouble(state, files);
   }
+}
+
+/** What to say of a supervisor that answered a moment ago and cannot be connected to now. @throws the signal's reason. */
+export async function whyUnreached(
+  deps: LockDeps,
+  files: ProjectFiles,
+  record: LockRecord,
+  thrown: unknown,
+  signal: AbortSignal,
+): Promise<unknown> {
+  const { code } = KfwdError.from(thrown);
+  if (code !== "NOT_RUNNING" && code !== "UNRESPONSIVE") return thrown;
+  const end = await whyGone(deps, files, record, signal);
+  if (end.kind === "stopped")
+    return new KfwdError("NOT_RUNNING", `project "${record.project}" was stopped just now`);
+  return end.error.code === "NOT_RUNNING" ? end.error : thrown;
 }

@@ -44,6 +44,8 @@ export async function connectControl(
       throw new KfwdError("NOT_RUNNING", `cannot reach ${who}: it does not listen any more`);
     case "silent":
       throw new KfwdError("UNRESPONSIVE", `cannot reach ${who}: no answer within ${timeoutMs} ms`);
+    case "brokenOff":
+      throw new KfwdError("UNRESPONSIVE", `cannot reach ${who}: it closed the connection`);
     case "impostor":
       throw new KfwdError("OWNER_UNPROVEN", `cannot reach ${who}: another program answers at its socket`);
   }

@@ -408,13 +408,17 @@ function deferred<T>() {
 }
 
 describe("an impostor", () => {
-  async function impostor(answer: (line: string) => string): Promise<{ path: string; heard: string[] }> {
+  async function impostor(
+    answer: (line: string) => string | undefined,
+  ): Promise<{ path: string; heard: string[] }> {
     const path = join(tempFolder(), "x.sock");
     const heard: string[] = [];
     const server = createServer((socket) => {
       socket.on("data", (chunk: Buffer) => {
         heard.push(chunk.toString());
-        socket.write(answer(chunk.toString()));
+        const said = answer(chunk.toString());
+        if (said === undefined) socket.destroy();
+        else socket.write(said);
       });
       socket.on("error", () => {});
     });
@@ -456,6 +460,15 @@ describe("an impostor", () => {
       signal: never,
     });
     await expect(connecting).rejects.toMatchObject({ code: "UNRESPONSIVE" });
+  });
+
+  test("that hangs up has not kept anybody waiting", async () => {
+    const { path } = await impostor(() => undefined);
+    const options = { timeoutMs: 5_000, signal: never };
+    await expect(connectControl(realDeps, recordOf({ socket: path }), options)).rejects.toMatchObject({
+      code: "UNRESPONSIVE",
+      message: expect.stringMatching(/: it closed the connection$/) as string,
+    });
   });
 
   test("that says nothing is given up in time", async () => {

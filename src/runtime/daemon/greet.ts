@@ -24,12 +24,13 @@ export interface GreetDeps {
  * - `open`: the supervisor; whoever asked disposes the channel
  * - `refused`: a socket that nobody listens at any more
  * - `absent`: no socket
- * - `silent`: a listener that does not answer in time, or breaks off
+ * - `silent`: a listener that does not answer in time
+ * - `brokenOff`: one that hung up before it had answered, as one does that ends
  * - `impostor`: one that does not know the nonce
  */
 export type Greeting =
   | { readonly kind: "open"; readonly channel: ControlChannel; readonly hello: HelloAnswer }
-  | { readonly kind: "refused" | "absent" | "silent" | "impostor" };
+  | { readonly kind: "refused" | "absent" | "silent" | "brokenOff" | "impostor" };
 
 /** @throws the signal's reason. */
 export async function greet(
@@ -41,13 +42,17 @@ export async function greet(
   signal.throwIfAborted();
   if (!isUsablePath(record.socket)) return { kind: "absent" };
   const socket = connect({ path: record.socket });
-  const giveUp = (): void => void socket.destroy();
+  const late = new AbortController();
+  const giveUp = (): void => {
+    late.abort();
+    socket.destroy();
+  };
   const timer = deps.clock.timer(timeoutMs, giveUp);
   signal.addEventListener("abort", giveUp, { once: true });
   try {
     const connected = await connecting(socket);
     const greeting: Greeting =
-      connected === "connected" ? await exchange(deps, record, socket) : { kind: connected };
+      connected === "connected" ? await exchange(deps, record, socket, late.signal) : { kind: connected };
     if (greeting.kind !== "open") socket.destroy();
     signal.throwIfAborted();
     return greeting;
@@ -88,6 +93,7 @@ async function exchange(
   deps: GreetDeps,
   record: Pick<LockRecord, "instance">,
   socket: Socket,
+  late: AbortSignal,
 ): Promise<Greeting> {
   const channel = new ControlChannel(socket);
   const challenge = newChallenge();
@@ -97,7 +103,8 @@ async function exchange(
     answer = await channel.request("hello", { protocol: PROTOCOL, version: deps.version, challenge, proof });
   } catch {
     // A refusal is an answer too, from someone who holds another nonce.
-    return { kind: channel.closed.aborted ? "silent" : "impostor" };
+    if (!channel.closed.aborted) return { kind: "impostor" };
+    return { kind: late.aborted ? "silent" : "brokenOff" };
   }
   const hello = helloAnswer.safeParse(answer);
   if (!hello.success || !isProof(hello.data.proof, record.instance, "server", challenge))

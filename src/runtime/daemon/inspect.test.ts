@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, unlinkSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
@@ -14,6 +14,7 @@ import {
 } from "../../../test/fakes/lockfolder.ts";
 import { end, ownerPuppet } from "../../../test/fakes/owner.ts";
 import { idleControl } from "../../../test/puppets/idlecontrol.ts";
+import type { Clock } from "../deps.ts";
 import { encodeLock, type LockRecord } from "../wire/lockrecord.ts";
 import { inspect, lockTrouble, type LockState } from "./inspect.ts";
 import type { ProjectFiles } from "./projectfiles.ts";
@@ -158,6 +159,26 @@ describe("a supervisor in another process", () => {
     const startedMs = performance.now();
     expect(await look(files)).toMatchObject({ kind: "dead", why: "crashed", record: { pid: child.pid } });
     expect(performance.now() - startedMs).toBeLessThan(200);
+  });
+
+  test("is waited for while it dies: its sockets close a little before it is gone", async () => {
+    const files = projectIn(tempFolder());
+    const child = await startOwner(files);
+    const alive = await look(files);
+    if (alive.kind !== "alive") throw new Error(`it is ${alive.kind}`);
+    unlinkSync(alive.record.socket);
+    await sockets.refused(alive.record);
+    const clock: Clock = {
+      ...realDeps.clock,
+      sleep: (ms, signal) => {
+        child.kill("SIGKILL");
+        return realDeps.clock.sleep(ms, signal);
+      },
+    };
+    expect(await inspect({ ...realDeps, clock }, files, never)).toMatchObject({
+      kind: "dead",
+      why: "crashed",
+    });
   });
 });
 

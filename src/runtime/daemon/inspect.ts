@@ -4,6 +4,7 @@ import { shellWord } from "../../shellword.ts";
 import type { HelloAnswer } from "../wire/control.ts";
 import type { LockRecord, ProcessIdentity } from "../wire/lockrecord.ts";
 import { greet, GREETING_MS, type GreetDeps } from "./greet.ts";
+import { outliveProcess } from "./dying.ts";
 import { locate, sameProcess } from "./identity.ts";
 import type { ProjectFiles } from "./projectfiles.ts";
 import { readLock } from "./readlock.ts";
@@ -75,7 +76,8 @@ async function judge(deps: LockDeps, record: LockRecord, signal: AbortSignal): P
     return refused
       ? { kind: "dead", record, why: "container" }
       : { kind: "elsewhere", record, why: "runs in another container" };
-  switch (sameProcess(record, deps.here)) {
+  const isLeft = refused || greeting.kind === "brokenOff";
+  switch (isLeft ? await outliveProcess(deps, record, signal) : sameProcess(record, deps.here)) {
     case "gone":
     case "other":
       return { kind: "dead", record, why: "crashed" };
