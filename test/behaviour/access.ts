@@ -180,7 +180,7 @@ export function describeAccess(world: () => World): void {
       proxy.forget();
       expect(await ended).toMatch(/ECONNRESET/);
       expect(performance.now() - startedMs).toBeLessThan(16_000 + BUSY_MS);
-      expect((await project.forward("echo")).lastError?.message).toMatch(/: no sign of life for 15 s$/);
+      expect((await project.forward("echo")).lastError?.message).toMatch(/: no sign of life for 13 s$/);
       expect(await httpGet(await project.port("web"))).toMatch(/^hello from app-/);
 
       const [old] = await world().podsOf(namespace, "app");

@@ -34,6 +34,11 @@ export class FakeClock implements Clock {
     this.#asleepMs += ms;
   }
 
+  /** This process does not run for a while: timers that fell due meanwhile fire with the next {@link advance}. */
+  stalls(ms: number): void {
+    this.#nowMs += ms;
+  }
+
   sleep(ms: number, signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       if (signal.aborted) {

@@ -208,7 +208,7 @@ describe("back-pressure", () => {
 });
 
 describe("life", () => {
-  test("asks for a sign of it when it is quiet, and is lost after fifteen seconds without", async () => {
+  test("asks for a sign of it when it is quiet, and is lost after thirteen seconds without", async () => {
     await started();
     await clock.advance(PING_AFTER_MS);
     await peer.until("ping");
@@ -219,7 +219,7 @@ describe("life", () => {
     await clock.advance(PING_AFTER_MS);
     expect(ears.heard).toEqual(["<lost>"]);
     expect(ears.end).toMatchObject({
-      reason: { code: "ConnectionSilent", message: 'pod "api-1": no sign of life for 15 s' },
+      reason: { code: "ConnectionSilent", message: 'pod "api-1": no sign of life for 13 s' },
     });
     expect(silences).toBe(1);
   });

@@ -4,8 +4,11 @@ import type { Clock } from "../deps.ts";
 /** Everything from the server counts as life; a PING asks for it when there was nothing for this long. */
 export const PING_AFTER_MS = 5_000;
 
-/** Nothing for this long: the connection is dead, whatever TCP believes. */
-export const DEAD_AFTER_MS = 15_000;
+/**
+ * Nothing for this long: the connection is dead, whatever TCP believes. Between this and a PING TCP sends what was lost
+ * four times anew; and whoever comes to a node that is lost is served elsewhere within 16 s, a second look included.
+ */
+export const DEAD_AFTER_MS = 13_000;
 
 /** An answer to a PING is overdue after this long, though only so long a silence proves anything by itself. */
 const OVERDUE_MS = 2_000;
@@ -39,7 +42,8 @@ export class KeepAlive implements Disposable {
   /** `doubted`: since it was heard. */
   #trust: "trusted" | "doubted" | "dead" = "trusted";
   #unansweredBytes = 0;
-  #asked: "no" | "since it was heard" = "no";
+  /** When it was last asked for an answer since it was heard. */
+  #askedMs: number | undefined;
   #timer: Disposable;
 
   constructor(clock: Clock, events: KeepAliveEvents) {
@@ -57,7 +61,7 @@ export class KeepAlive implements Disposable {
   /** How long it is silent if an answer is overdue: reason enough to give it up when others have gone silent. */
   get overdue(): string | undefined {
     const silentMs = this.#clock.now() - Math.max(this.#heardMs, this.#deafMs);
-    const isOverdue = this.#asked !== "no" && silentMs >= PING_AFTER_MS + OVERDUE_MS;
+    const isOverdue = this.#askedMs !== undefined && silentMs >= PING_AFTER_MS + OVERDUE_MS;
     if (!isOverdue || this.#events.deaf() || this.#unansweredBytes > UPLOAD_BYTES) return undefined;
     return `no sign of life for ${Math.floor(silentMs / 1000)} s, as on others`;
   }
@@ -65,7 +69,7 @@ export class KeepAlive implements Disposable {
   /** Something came. */
   heard(): void {
     this.#heardMs = this.#clock.now();
-    this.#asked = "no";
+    this.#askedMs = undefined;
     if (this.#trust === "doubted") this.#trust = "trusted";
   }
 
@@ -99,7 +103,7 @@ export class KeepAlive implements Disposable {
     return this.#clock.timer(ms, () => this.#look());
   }
 
-  /** Silence counts only while something could be heard. */
+  /** Silence counts only while something could be heard, and after a question: this process may not have run for a while. */
   #look(): void {
     const nowMs = this.#clock.now();
     const deaf = this.#events.deaf();
@@ -107,16 +111,17 @@ export class KeepAlive implements Disposable {
     if (deaf === "unread") this.#unreadMs = nowMs;
     const isDoubted = this.#trust === "doubted";
     const silentMs = nowMs - Math.max(this.#heardMs, isDoubted ? this.#unreadMs : this.#deafMs);
-    if (silentMs >= DEAD_AFTER_MS && (isDoubted || this.#unansweredBytes <= UPLOAD_BYTES)) {
+    const hadTime = this.#askedMs !== undefined && nowMs - this.#askedMs >= OVERDUE_MS;
+    if (silentMs >= DEAD_AFTER_MS && hadTime && (isDoubted || this.#unansweredBytes <= UPLOAD_BYTES)) {
       this.#trust = "dead";
       this.#events.dead(`no sign of life for ${DEAD_AFTER_MS / 1000} s`);
       return;
     }
-    if (silentMs >= PING_AFTER_MS && this.#asked === "no") {
-      this.#asked = "since it was heard"; // TCP loses none, so one is enough
+    if (silentMs >= PING_AFTER_MS && this.#askedMs === undefined) {
+      this.#askedMs = nowMs; // TCP loses none, so one is enough
       this.#events.ping();
     }
-    const nextMs = [PING_AFTER_MS, DEAD_AFTER_MS].find((ms) => ms > silentMs) ?? Number.POSITIVE_INFINITY;
+    const nextMs = [PING_AFTER_MS, DEAD_AFTER_MS].find((ms) => ms > silentMs) ?? silentMs + OVERDUE_MS;
     this.#timer = this.#later(Math.min(PING_AFTER_MS, nextMs - silentMs));
   }
 }
