@@ -95,9 +95,10 @@ export function sliceJson(
 }
 
 /** A Deployment, StatefulSet or the like as the API shows it. */
-export function workloadJson(name: string, spec: Record<string, unknown> = {}): ApiObject {
+export function workloadJson(name: string, { status, ...spec }: Record<string, unknown> = {}): ApiObject {
   return {
     metadata: { name, uid: `uid-${name}` },
+    ...(status === undefined ? {} : { status }),
     spec: { replicas: 1, selector: { matchLabels: { app: "web" } }, ...spec },
   };
 }

@@ -125,8 +125,23 @@ test("workloads keep their selector", () => {
     name: "api",
     uid: "uid-api",
     replicas: 0,
+    trouble: undefined,
     selector: { matchLabels: { app: "x" }, matchExpressions: [{ key: "a", operator: "Exists", values: [] }] },
   });
+});
+
+test.each([
+  ["ReplicaFailure", "True", { reason: "FailedCreate", message: "exceeded quota" }, "exceeded quota"],
+  ["ReplicaFailure", "False", { message: "exceeded quota" }, undefined],
+  ["Available", "True", { message: "has minimum availability" }, undefined],
+  ["Failed", "True", { reason: "BackoffLimitExceeded", message: null }, "BackoffLimitExceeded"],
+  ["Suspended", "True", {}, "Suspended"],
+])("workloads tell why they have no pods: %s %s", (type, status, words, trouble) => {
+  const conditions = [
+    { type: "Progressing", status: "True", message: "m" },
+    { type, status, ...words },
+  ];
+  expect(WORKLOADS.rs.read(workloadJson("api", { status: { conditions } }))).toMatchObject({ trouble });
 });
 
 test.each([null, 1, "x", [], {}, { metadata: null }, { metadata: { name: 1 } }])(

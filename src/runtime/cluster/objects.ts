@@ -67,6 +67,8 @@ export interface Workload {
   readonly selector: LabelSelector;
   /** How many pods it wants, where its spec says so. */
   readonly replicas: number | undefined;
+  /** Why it has no more pods, in the words of its controller, where that says so. */
+  readonly trouble: string | undefined;
 }
 
 /** The selector of a workload: all of it must hold. */
@@ -265,15 +267,21 @@ const SelectorShape = z.nullish(
 const WorkloadShape = z.object({
   metadata: z.object({ name: z.string(), uid: z.string() }),
   spec: z.object({ replicas: z.nullish(z.number()), selector: SelectorShape }),
+  status: z.nullish(z.object({ conditions: z.nullish(z.array(Condition)) })),
 });
+
+/** Of a Deployment or ReplicaSet whose pods are refused, and of a Job that makes no more. */
+const TROUBLES: readonly string[] = ["ReplicaFailure", "Failed", "Suspended", "Complete"];
 
 function readWorkload(json: unknown): Workload | undefined {
   const parsed = WorkloadShape.safeParse(json);
   if (!parsed.success) return undefined;
-  const { metadata, spec } = parsed.data;
+  const { metadata, spec, status } = parsed.data;
+  const trouble = status?.conditions?.find((c) => c.status === "True" && TROUBLES.includes(c.type));
   return {
     name: metadata.name,
     uid: metadata.uid,
+    trouble: trouble && (trouble.message || trouble.reason || trouble.type),
     replicas: spec.replicas ?? undefined,
     selector: {
       matchLabels: spec.selector?.matchLabels ?? {},

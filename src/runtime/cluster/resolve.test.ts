@@ -432,6 +432,22 @@ describe("workloads", () => {
     expect(hint("deploy/api:1", world)).toBe("kubectl --context kt -n shop scale deploy/api --replicas=1");
   });
 
+  test("whose pods are refused says in whose words", () => {
+    const message =
+      'pods "api-1-x" is forbidden: exceeded quota: q, requested: pods=1, used: pods=3, limited: pods=3';
+    const conditions = [{ type: "ReplicaFailure", status: "True", reason: "FailedCreate", message }];
+    const workload = { status: { conditions } };
+    expect(outcome("deploy/api:1", { workloads: { api: {} } })).toBe(
+      'NoPods: deployment "api" has no pods yet',
+    );
+    expect(outcome("deploy/api:1", { workloads: { api: workload } })).toBe(
+      `NoPods: deployment "api" has no pods: ${message}`,
+    );
+    expect(outcome("deploy/api:1", { workloads: { api: { ...workload, replicas: 0 } } })).toBe(
+      'NoPods: deployment "api" is scaled to 0',
+    );
+  });
+
   test.each([
     ["deploy", 'DeploymentMissing: deployment "apii" not found in namespace "shop" (context "kt")'],
     ["sts", 'StatefulSetMissing: statefulset "apii" not found in namespace "shop" (context "kt")'],

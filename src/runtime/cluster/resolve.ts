@@ -186,7 +186,8 @@ function wantedOfWorkload(
   const requirements = requireSelector(workload.selector);
   const pods = requirements === undefined ? [] : select(snapshot, requirements);
   const scaled = workload.replicas === 0;
-  const message = scaled ? `${word} "${name}" is scaled to 0` : `${word} "${name}" has no pods yet`;
+  const why = workload.trouble === undefined ? " yet" : `: ${workload.trouble}`;
+  const message = scaled ? `${word} "${name}" is scaled to 0` : `${word} "${name}" has no pods${why}`;
   const hint = scaled
     ? `${kubectlAt(place)} scale ${kind}/${name} --replicas=1`
     : `${kubectlAt(place)} describe ${kind}/${name}`;
