@@ -16,11 +16,12 @@ export class FrontDoor implements AsyncDisposable {
   readonly #onChange: () => void;
   readonly #sockets = new Map<number, Socket>();
   #listener: Server | undefined;
-  #port = 0;
+  #port: number;
   welcome: Welcome = "serve";
 
-  /** `certificates` undefined: plain HTTP. */
-  constructor(certificates: Certificates | undefined, onChange: () => void) {
+  /** `certificates` undefined: plain HTTP. `port` 0: one that the system gives. */
+  constructor(certificates: Certificates | undefined, port: number, onChange: () => void) {
+    this.#port = port;
     this.#onChange = onChange;
     this.http =
       certificates === undefined

@@ -27,6 +27,8 @@ export interface SandboxOptions {
   readonly scheme?: "https" | "http";
   /** Path in front of the API, such as `/k8s/clusters/c-1`. Default none. */
   readonly prefix?: string;
+  /** Of the API server. Default: one that the system gives, and may give to somebody else while the server is stopped. */
+  readonly port?: number;
   /** Between two bookmarks of a watch. Default 60 s. */
   readonly bookmarkMs?: number;
   readonly runtime?: Partial<RuntimeOptions>;
@@ -94,7 +96,7 @@ export class Sandbox implements AsyncDisposable {
     this.#name = options.name ?? "sandbox";
     this.#prefix = options.prefix ?? "";
     this.#ca = certificates?.ca;
-    const door = new FrontDoor(certificates, touch);
+    const door = new FrontDoor(certificates, options.port ?? 0, touch);
     this.#door = door;
     const pods = new Pods(store, timers, this.#pulse);
     this.pods = pods;

@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { apps, datagramApps } from "../puppets/app.mjs";
+import { freePort } from "../rig/freeport.ts";
 import { Proxy } from "../rig/proxy.ts";
 import type { Apps } from "../../src/sandbox/apps.ts";
 import { Sandbox } from "../../src/sandbox/sandbox.ts";
@@ -49,7 +50,10 @@ export class SandboxWorld implements World {
 
   static async start({ startMs = START_MS, others = {} }: PodOptions = {}): Promise<SandboxWorld> {
     const folder = await mkdtemp(join(tmpdir(), "kfwd-sandbox-"));
-    const world = new SandboxWorld(await Sandbox.start(), folder, { startMs, others });
+    const world = new SandboxWorld(await Sandbox.start({ port: await freePort() }), folder, {
+      startMs,
+      others,
+    });
     world.sandbox.setUser("viewer", [{ verbs: ["get", "list", "watch"], resources: ["*"] }]);
     for (const user of ["admin", "nobody", "viewer"]) {
       await world.sandbox.writeKubeconfig(world.#path(user), user);
