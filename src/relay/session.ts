@@ -23,7 +23,7 @@ import { newWindowBudget } from "../runtime/wire/relaywindow.ts";
 import { Pacers } from "./pacer.ts";
 import type { SessionKey } from "./proof.ts";
 import { TcpStream } from "./tcpstream.ts";
-import { UdpFlow } from "./udpflow.ts";
+import { UdpFlow, WaitingRoom } from "./udpflow.ts";
 
 /** Who has not proven anything by then is shut out. */
 const PROOF_MS = 10_000;
@@ -54,6 +54,7 @@ export class Session implements ClientFrames, CommonFrames {
   readonly #nonce = randomBytes(NONCE_BYTES);
   readonly #flows = new Map<number, { readonly flow: UdpFlow; readonly target: string }>();
   readonly #pacers = new Pacers();
+  readonly #room = new WaitingRoom();
   readonly #streams = new Map<number, TcpStream>();
   readonly #budget = newWindowBudget();
   #deadline: NodeJS.Timeout;
@@ -66,11 +67,14 @@ export class Session implements ClientFrames, CommonFrames {
     this.#socket = socket;
     this.#key = key;
     this.#events = events;
-    this.#outbox = new RelayOutbox({
-      write: (batch) => this.#write(batch),
-      onDropped: (id, count) => this.#drop(id, "full", count),
-      onOverflow: () => this.close("the client does not read"),
-    });
+    this.#outbox = new RelayOutbox(
+      {
+        write: (batch) => this.#write(batch),
+        onDropped: (id, count) => this.#drop(id, "full", count),
+        onOverflow: () => this.close("the client does not read"),
+      },
+      { now: () => performance.now(), soon: setImmediate, after: (ms, flush) => void setTimeout(flush, ms) },
+    );
     this.#deadline = setTimeout(() => this.close("no proof came"), PROOF_MS);
     socket.on("data", (chunk: Buffer) => this.#read(chunk));
     socket.on("drain", () => this.#onDrain());
@@ -127,15 +131,19 @@ export class Session implements ClientFrames, CommonFrames {
       return;
     }
     const key = `${target.host} ${target.port}`;
-    const flow = new UdpFlow(target, this.#pacers.join(key), {
-      onDatagram: (datagram) => this.#outbox.datagram(id, datagram),
-      onDropped: (why) => this.#drop(id, why, 1),
-      onFailed: (why, words) => {
-        this.#forgetFlow(id);
-        this.#tellDrops();
-        this.#outbox.frame(endFrame(id, why, words));
+    const flow = new UdpFlow(
+      target,
+      { pacer: this.#pacers.join(key), room: this.#room },
+      {
+        onDatagram: (datagram) => this.#outbox.datagram(id, datagram),
+        onDropped: (why) => this.#drop(id, why, 1),
+        onFailed: (why, words) => {
+          this.#forgetFlow(id);
+          this.#tellDrops();
+          this.#outbox.frame(endFrame(id, why, words));
+        },
       },
-    });
+    );
     this.#flows.set(id, { flow, target: key });
   }
 

@@ -4,14 +4,37 @@ import type { DropCause, EndCause, FrameTarget } from "../runtime/wire/relayfram
 import { guardedLookup } from "./lookup.ts";
 import type { Pacer } from "./pacer.ts";
 
-/** Of a flow before its name is resolved, and while the system takes no more; the oldest are dropped. */
-const WAITING_MAX_BYTES = 256 * 1024;
+/**
+ * Of a flow before its name is resolved, and while the system takes no more; the oldest are dropped. A tunnel that stalled
+ * brings all that came meanwhile at once, so that there is as much room as in front of it.
+ */
+const WAITING_MAX_BYTES = 1024 * 1024;
+
+/** Given to the system at once. */
+const UNDER_WAY_MAX_BYTES = 256 * 1024;
 
 /** What Linux gives of it is up to `net.core.rmem_max`. */
 const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
 
 /** What it costs to keep a datagram, besides its bytes. */
 const ITEM_BYTES = 64;
+
+/** Of all flows of a tunnel together: the pod's memory is small. */
+const ROOM_BYTES = 8 * 1024 * 1024;
+
+/** What the flows of one tunnel let wait. */
+export class WaitingRoom {
+  #bytes = 0;
+
+  get full(): boolean {
+    return this.#bytes > ROOM_BYTES;
+  }
+
+  /** Less than 0: some have gone. */
+  add(bytes: number): void {
+    this.#bytes += bytes;
+  }
+}
 
 export interface FlowEvents {
   onDatagram(datagram: Buffer): void;
@@ -24,6 +47,7 @@ export interface FlowEvents {
 export class UdpFlow {
   readonly #events: FlowEvents;
   readonly #pacer: Pacer;
+  readonly #room: WaitingRoom;
   #socket: Socket | undefined;
   #waiting: Buffer[] = [];
   #waitingBytes = 0;
@@ -32,9 +56,14 @@ export class UdpFlow {
   #underWayBytes = 0;
   #state: "resolving" | "open" | "closed" = "resolving";
 
-  constructor(target: FrameTarget, pacer: Pacer, events: FlowEvents) {
+  constructor(
+    target: FrameTarget,
+    around: { readonly pacer: Pacer; readonly room: WaitingRoom },
+    events: FlowEvents,
+  ) {
     this.#events = events;
-    this.#pacer = pacer;
+    this.#pacer = around.pacer;
+    this.#room = around.room;
     const { host, port } = target;
     guardedLookup(host, {}, (error, address, family = 0) => {
       if (this.#state === "closed") return;
@@ -55,6 +84,7 @@ export class UdpFlow {
     if (this.#state === "closed") return;
     this.#state = "closed";
     this.#waiting = [];
+    this.#count(-this.#waitingBytes);
     this.#socket?.close();
   }
 
@@ -107,23 +137,28 @@ export class UdpFlow {
 
   #keep(datagram: Buffer): void {
     this.#waiting.push(datagram);
-    this.#waitingBytes += datagram.length + ITEM_BYTES;
-    while (this.#waitingBytes > WAITING_MAX_BYTES && this.#waiting.length > 1) {
-      this.#waitingBytes -= (this.#waiting.shift()?.length ?? 0) + ITEM_BYTES;
+    this.#count(datagram.length + ITEM_BYTES);
+    while ((this.#waitingBytes > WAITING_MAX_BYTES || this.#room.full) && this.#waiting.length > 1) {
+      this.#count(-(this.#waiting.shift()?.length ?? 0) - ITEM_BYTES);
       this.#events.onDropped("full");
     }
+  }
+
+  #count(bytes: number): void {
+    this.#waitingBytes += bytes;
+    this.#room.add(bytes);
   }
 
   #sendWaiting(): void {
     for (let next = this.#waiting[0]; next !== undefined && this.#mayGive(next); next = this.#waiting[0]) {
       this.#waiting.shift();
-      this.#waitingBytes -= next.length + ITEM_BYTES;
+      this.#count(-next.length - ITEM_BYTES);
       this.#give(next);
     }
   }
 
   #mayGive(datagram: Buffer): boolean {
-    if (this.#state !== "open" || this.#underWayBytes >= WAITING_MAX_BYTES) return false;
+    if (this.#state !== "open" || this.#underWayBytes >= UNDER_WAY_MAX_BYTES) return false;
     if (this.#pacer.take(datagram.length)) return true;
     if (this.#inLine === "yes") return false;
     this.#inLine = "yes";

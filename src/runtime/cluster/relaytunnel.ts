@@ -72,11 +72,15 @@ export class RelayTunnel implements RelayFrames, CommonFrames, Disposable {
     this.#deps = deps;
     this.#events = events;
     this.#heardMs = deps.clock.now();
-    this.#outbox = new RelayOutbox({
-      write: (batch) => this.#stream?.write(joined(batch), 0) ?? false,
-      onDropped: (id, count) => this.#flows.get(id)?.onDropped(count, "full"),
-      onOverflow: () => this.#fail("it does not read"),
-    });
+    const { clock } = deps;
+    this.#outbox = new RelayOutbox(
+      {
+        write: (batch) => this.#stream?.write(joined(batch), 0) ?? false,
+        onDropped: (id, count) => this.#flows.get(id)?.onDropped(count, "full"),
+        onOverflow: () => this.#fail("it does not read"),
+      },
+      { now: () => clock.now(), soon: setImmediate, after: (ms, flush) => void clock.timer(ms, flush) },
+    );
     this.#timer = deps.clock.timer(GREETING_MS, () =>
       this.#fail(`it did not answer in ${GREETING_MS / 1000} s`),
     );

@@ -1,4 +1,8 @@
-/** What one side of a relay tunnel has to say: all of one turn of the event loop leaves in one write. */
+/**
+ * What one side of a relay tunnel has to say: all of one turn of the event loop leaves in one write, and while datagrams
+ * are many, all of a millisecond.
+ */
+import { Cadence, GATHER_MS } from "./cadence.ts";
 import { DatagramQueue, RELAY_QUEUE, type QueueLimits } from "./datagramqueue.ts";
 import { datagramFrame } from "./relayframes.ts";
 
@@ -18,23 +22,30 @@ export interface OutboxEvents {
   onOverflow(): void;
 }
 
+/** Its time, and its turns. */
+export interface OutboxTurns {
+  /** Of a clock that only goes on, in ms. */
+  now(): number;
+  /** Calls once the event loop has handed out what had arrived. */
+  soon(flush: () => void): void;
+  /** Calls after so long. */
+  after(ms: number, flush: () => void): void;
+}
+
 /** Frames in their order, and behind them datagrams in turn. */
 export class RelayOutbox {
   readonly #events: OutboxEvents;
-  readonly #later: (flush: () => void) => void;
+  readonly #turns: OutboxTurns;
+  readonly #cadence = new Cadence();
   readonly #datagrams: DatagramQueue;
   #frames: Buffer[] = [];
   #frameBytes = 0;
-  #state: "idle" | "due" | "blocked" | "closed" = "idle";
+  /** `gathering`: due, once a little more has come. */
+  #state: "idle" | "gathering" | "due" | "blocked" | "closed" = "idle";
 
-  /** `later` calls once the event loop has handed out what had arrived. */
-  constructor(
-    events: OutboxEvents,
-    later: (flush: () => void) => void = setImmediate,
-    limits: QueueLimits = RELAY_QUEUE,
-  ) {
+  constructor(events: OutboxEvents, turns: OutboxTurns, limits: QueueLimits = RELAY_QUEUE) {
     this.#events = events;
-    this.#later = later;
+    this.#turns = turns;
     this.#datagrams = new DatagramQueue(limits, (id, count) => events.onDropped(id, count));
   }
 
@@ -51,14 +62,17 @@ export class RelayOutbox {
       this.#frameBytes += part.length;
     }
     if (this.#frameBytes > FRAMES_MAX_BYTES) this.#events.onOverflow();
-    else this.#flushLater();
+    else this.#flushSoon();
   }
 
   /** A datagram that may be lost; it is copied. */
   datagram(id: number, datagram: Buffer): void {
     if (this.#state === "closed") return;
     this.#datagrams.push(id, datagramFrame(id, datagram));
-    this.#flushLater();
+    this.#cadence.add();
+    if (this.#state !== "idle") return;
+    if (this.#cadence.gathers(this.#turns.now())) this.#gather();
+    else this.#flushSoon();
   }
 
   /** What waits of a flow that is over. */
@@ -80,6 +94,7 @@ export class RelayOutbox {
         this.#state = "idle";
         return;
       }
+      this.#cadence.wrote(this.#turns.now());
       // A write that fails at once may close the tunnel, and with it this.
       if (!this.#events.write(batch) && !this.#isClosed()) this.#state = "blocked";
     }
@@ -107,11 +122,19 @@ export class RelayOutbox {
     return this.#frames.splice(0, count);
   }
 
-  #flushLater(): void {
-    if (this.#state !== "idle") return;
+  /** What waits for its frame or its answer does not wait for datagrams. */
+  #flushSoon(): void {
+    if (this.#state !== "idle" && this.#state !== "gathering") return;
     this.#state = "due";
-    this.#later(() => {
+    this.#turns.soon(() => {
       if (this.#state === "due") this.flush();
+    });
+  }
+
+  #gather(): void {
+    this.#state = "gathering";
+    this.#turns.after(GATHER_MS, () => {
+      if (this.#state === "gathering") this.flush();
     });
   }
 }
