@@ -225,10 +225,13 @@ export class Session implements ClientFrames, CommonFrames {
 
   #watch(): void {
     clearTimeout(this.#deadline);
-    this.#deadline = setTimeout(() => {
+    // What has come while this process could not run is read first.
+    const look = (): void => {
+      if (this.#stage === "closed") return;
       if (this.silentMs >= SILENCE_MS) this.close("the client is silent");
       else this.#watch();
-    }, SILENCE_MS - this.silentMs);
+    };
+    this.#deadline = setTimeout(() => setImmediate(look), SILENCE_MS - this.silentMs);
   }
 
   #write(batch: readonly Buffer[]): boolean {

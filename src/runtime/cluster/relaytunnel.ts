@@ -64,6 +64,8 @@ export class RelayTunnel implements RelayFrames, CommonFrames, Disposable {
   #stage: "dialling" | "greeting" | "proving" | "open" | "closed" = "dialling";
   #timer: Disposable;
   #heardMs: number;
+  /** When it was first asked for an answer since it was heard. */
+  #askedMs: number | undefined;
   #nextId = 1;
   /** What becomes of the bytes that are being read. */
   #reading: "taken" | "kept" = "taken";
@@ -221,6 +223,7 @@ export class RelayTunnel implements RelayFrames, CommonFrames, Disposable {
     if (this.#stage === "closed") return "taken";
     if (this.#stage === "dialling") this.#stage = "greeting";
     this.#heardMs = this.#deps.clock.now();
+    this.#askedMs = undefined;
     this.#reading = "taken";
     try {
       this.#decoder.push(chunk);
@@ -262,11 +265,14 @@ export class RelayTunnel implements RelayFrames, CommonFrames, Disposable {
   #watch(): void {
     this.#timer[Symbol.dispose]();
     this.#timer = this.#deps.clock.timer(PING_MS, () => {
-      const silentMs = this.#deps.clock.now() - this.#heardMs;
-      if (silentMs >= SILENCE_MS) {
+      const nowMs = this.#deps.clock.now();
+      // This process may not have run for a while, and then nobody has been asked.
+      const hadTime = this.#askedMs !== undefined && nowMs - this.#askedMs >= PING_MS;
+      if (nowMs - this.#heardMs >= SILENCE_MS && hadTime) {
         this.#fail(`nothing came from it for ${SILENCE_MS / 1000} s`);
         return;
       }
+      this.#askedMs ??= nowMs;
       this.#outbox.frame(pingFrame());
       this.#watch();
     });
