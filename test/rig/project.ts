@@ -161,7 +161,8 @@ export class Project implements AsyncDisposable {
     if (keys === undefined) child.stdin?.end(stdin);
     const running = new Running(child);
     this.#running.add(running);
-    void running.ended.then(() => this.#running.delete(running));
+    const forget = (): void => void this.#running.delete(running);
+    void running.ended.then(forget, forget);
     return running;
   }
 
