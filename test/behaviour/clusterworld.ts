@@ -6,6 +6,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { setTimeout } from "node:timers/promises";
 import { PrefixProxy, type PrefixProxyOptions } from "../rig/prefixproxy.ts";
 import { Proxy } from "../rig/proxy.ts";
 import {
@@ -339,15 +340,35 @@ function kubectl(kubeconfig: string, ...args: readonly string[]): Promise<string
   return run(["--kubeconfig", kubeconfig, ...args], "");
 }
 
+/** In these words kubectl says that it never got as far as asking: a test may be what keeps the API server from answering. */
+const UNASKED = /TLS handshake timeout|connection refused|dial tcp .*i\/o timeout/;
+
+/** How long somebody may keep it from answering, and how often it is tried. */
+const UNASKED_MS = 60_000;
+const AGAIN_MS = 500;
+
 async function run(args: readonly string[], input: string): Promise<string> {
+  const giveUpMs = performance.now() + UNASKED_MS;
+  for (;;) {
+    const { status, stdout, stderr } = await runOnce(args, input);
+    if (status === 0) return stdout;
+    if (!UNASKED.test(stderr) || performance.now() > giveUpMs)
+      throw new Error(`kubectl ${args.slice(2).join(" ")}: exit ${status}\n${stderr}`);
+    await setTimeout(AGAIN_MS);
+  }
+}
+
+async function runOnce(
+  args: readonly string[],
+  input: string,
+): Promise<{ readonly status: number | null; readonly stdout: string; readonly stderr: string }> {
   const child = spawn("kubectl", args, { stdio: ["pipe", "pipe", "pipe"] });
   let [stdout, stderr] = ["", ""];
   child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
   child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
   child.stdin.end(input);
   const [status] = (await once(child, "close")) as [number | null];
-  if (status === 0) return stdout;
-  throw new Error(`kubectl ${args.slice(2).join(" ")}: exit ${status}\n${stderr}`);
+  return { status, stdout, stderr };
 }
 
 function podFacts({ metadata, status }: PodJson): PodFacts {
