@@ -5,7 +5,7 @@ import { placeText } from "../schema/diagnostic.ts";
 import type { ForwardSpec } from "../schema/spec.ts";
 import { refuseUnfit } from "./dotenv.ts";
 import { Output } from "./output.ts";
-import { chosenName, loadRequest, readFiles, refuseUnknownProfiles } from "./plan.ts";
+import { chosenName, loadRequest, readFiles, refuseUnknownProfiles, tellParsed } from "./plan.ts";
 import { configFields, configYaml } from "./render/configtext.ts";
 import { variablesText } from "./render/shells.ts";
 import type { FileFlags, World } from "./world.ts";
@@ -24,17 +24,14 @@ export interface ConfigFlags extends FileFlags {
 export async function config(world: World, flags: ConfigFlags): Promise<number> {
   const isJson = flags.json === true || flags.output === "json";
   const out = new Output(world, isJson ? { ...flags, json: true } : flags);
+  if (flags.variables) return listVariables(world, flags, out, isJson);
   const loaded = await readFiles(world, loadRequest(world, flags), out);
   if (loaded === undefined) return 2;
   refuseUnknownProfiles(loaded.parsed, flags);
   const { parsed, ownName } = loaded;
   const { project, details } = parsed;
   const list = listOf(flags, project.forwards, details, isJson);
-  if (list !== undefined) {
-    if (isJson) out.json({ schema: "kfwd.config/1", ...list.json });
-    else if (list.lines.length > 0) out.data(list.lines.join("\n"));
-    return 0;
-  }
+  if (list !== undefined) return tellList(list, out, isJson);
   const name = chosenName(world, flags) ?? ownName;
   const { environment, protect } = project;
   const fields = configFields({ name, environment, protect }, details);
@@ -52,6 +49,28 @@ export async function config(world: World, flags: ConfigFlags): Promise<number> 
 interface List {
   readonly lines: readonly string[];
   readonly json: object;
+}
+
+function tellList(list: List, out: Output, isJson: boolean): number {
+  if (isJson) out.json({ schema: "kfwd.config/1", ...list.json });
+  else if (list.lines.length > 0) out.data(list.lines.join("\n"));
+  return 0;
+}
+
+/** Also of files that cannot be used yet, because some variables are not set: this is how one finds out which. */
+async function listVariables(
+  world: World,
+  flags: ConfigFlags,
+  out: Output,
+  isJson: boolean,
+): Promise<number> {
+  const { parsed } = await world.runtime.load(loadRequest(world, flags));
+  const unset = parsed.kind === "invalid" ? parsed.variables : undefined;
+  if (unset === undefined) tellParsed(world, parsed, out);
+  if (parsed.kind === "valid") refuseUnknownProfiles(parsed, flags);
+  const variables =
+    parsed.kind === "valid" ? [...parsed.details.variables, ...parsed.details.idleVariables] : unset;
+  return variables === undefined ? 2 : tellList(variableList(together(variables)), out, isJson);
 }
 
 /** What the flags ask for in place of the whole. */
@@ -73,7 +92,6 @@ function listOf(
     const { environments, defaultEnvironment = null } = details;
     return { lines: environments, json: { environments, defaultEnvironment } };
   }
-  if (flags.variables) return variableList(together([...details.variables, ...details.idleVariables]));
   if (flags.environment) return environmentList(details.variables, isJson);
   if (flags.hash) {
     const hashes = forwards.map((spec) => [spec.name, hashOf(spec)] as const);
@@ -87,19 +105,17 @@ function together(variables: readonly VariableUse[]): readonly VariableUse[] {
   const known = new Map<string, VariableUse>();
   for (const { places, ...use } of variables) {
     const key = JSON.stringify([use.name, use.default, use.value]);
-    known.set(key, { ...use, places: [...(known.get(key)?.places ?? []), ...places] });
+    const same = known.get(key);
+    const required = use.required || same?.required === true;
+    known.set(key, { ...use, required, places: [...(same?.places ?? []), ...places] });
   }
   return [...known.values()];
 }
 
 function variableList(variables: readonly VariableUse[]): List {
-  const rows = variables.map(({ name, default: fallback, value, from, places }) => [
-    name,
-    value === undefined
-      ? fallback === undefined
-        ? "not set"
-        : `default ${JSON.stringify(fallback)}`
-      : (from ?? ""),
+  const rows = variables.map(({ places, ...use }) => [
+    use.name,
+    originOf(use),
     places.map(placeText).join(", "),
   ]);
   const head = ["VARIABLE", "FROM", "USED AT"];
@@ -112,7 +128,18 @@ function variableList(variables: readonly VariableUse[]): List {
       .join("  ")
       .trimEnd(),
   );
-  return { lines: rows.length === 0 ? [] : lines, json: { variables } };
+  return { lines: rows.length === 0 ? [] : lines, json: { variables: variables.map(withValue) } };
+}
+
+function originOf({ default: fallback, required, value, from }: Omit<VariableUse, "places">): string {
+  if (value !== undefined) return from ?? "";
+  if (fallback !== undefined) return `default ${JSON.stringify(fallback)}`;
+  return required ? "not set, required" : "not set";
+}
+
+/** As JSON has it. */
+function withValue(use: VariableUse): object {
+  return { ...use, value: use.value ?? null };
 }
 
 function environmentList(variables: readonly VariableUse[], isJson: boolean): List {

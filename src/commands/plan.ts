@@ -16,6 +16,7 @@ import { suggestFrom } from "../suggest.ts";
 import {
   inEnvironment,
   type GoodConfig,
+  type LoadedConfig,
   type LoadRequest,
   type ProjectChoice,
   type TrustQuestion,
@@ -127,10 +128,20 @@ export async function readFiles(
   untold: readonly LintRule[] = [],
 ): Promise<GoodConfig | undefined> {
   const { parsed, ...loaded } = await world.runtime.load(request);
+  tellParsed(world, parsed, out, untold);
+  return parsed.kind === "valid" ? { ...loaded, parsed } : undefined;
+}
+
+/** Says what was found in the files, but for the rules that somebody else speaks of. */
+export function tellParsed(
+  world: World,
+  parsed: LoadedConfig["parsed"],
+  out: Output,
+  untold: readonly LintRule[] = [],
+): void {
   const found = parsed.kind === "valid" ? parsed.warnings : [...parsed.warnings, ...parsed.diagnostics];
   const told = found.filter(({ rule, severity }) => severity === "error" || !rule || !untold.includes(rule));
   tellFindings(world, told, parsed, out);
-  return parsed.kind === "valid" ? { ...loaded, parsed } : undefined;
 }
 
 /** What a command line and its variables say of the files. @throws KfwdError `USAGE`. */

@@ -31,18 +31,20 @@ export interface Compiled extends Assembled {
   readonly protect: readonly string[];
   /** The weakest first. */
   readonly layers: readonly Layer[];
+}
+
+/** What was made of the files. */
+export interface Outcome {
+  /** Undefined, or with errors in the report, when the files cannot be used. */
+  readonly compiled: Compiled | undefined;
+  /** Of all that was read, though it cannot be used. */
   readonly uses: readonly VariableUse[];
   /** Of environments that are not in force. */
   readonly idleUses: readonly VariableUse[];
 }
 
-/** Undefined, or with errors in the report, when the files cannot be used. */
-export function compile(
-  project: ProjectFiles,
-  choice: Choice,
-  facts: Facts,
-  report: Report,
-): Compiled | undefined {
+/** Never throws, whatever the files hold, unless `include` does. */
+export function compile(project: ProjectFiles, choice: Choice, facts: Facts, report: Report): Outcome {
   return new Compilation(project, choice, facts, report).run();
 }
 
@@ -71,7 +73,12 @@ class Compilation {
     this.#includes = new Includes(project.include, (file, chain) => this.#resolve(file, chain), report);
   }
 
-  run(): Compiled | undefined {
+  run(): Outcome {
+    const compiled = this.#compiled();
+    return { compiled, uses: this.#interpolator.uses, idleUses: this.#elsewhere.uses };
+  }
+
+  #compiled(): Compiled | undefined {
     const layers = this.#project.files.flatMap(({ role, file }) => readLayer(file, role, this.#report) ?? []);
     const isWhole = layers.length === this.#project.files.length;
     const [base] = layers;
@@ -109,8 +116,6 @@ class Compilation {
       environments,
       protect: parts.protect,
       layers: [...this.#included, ...prepared],
-      uses: this.#interpolator.uses,
-      idleUses: this.#elsewhere.uses,
     };
   }
 

@@ -73,6 +73,8 @@ export interface VariableUse {
   readonly name: string;
   /** What `${NAME:-…}` says; absent where there is none. */
   readonly default?: string;
+  /** Whether the file cannot be used while it is not set. */
+  readonly required: boolean;
   /** What stood in for it; absent: it was not set. */
   readonly value?: string;
   /** Who set it: the environment of the process, a `--dotenv` or a `.env`. */

@@ -57,6 +57,15 @@ describe("a text", () => {
     expect(read(text).unfit).toMatchObject([{ message, part: { index, length } }]);
   });
 
+  test("tells each variable that is not set, but nothing after what cannot be read", () => {
+    const unfit = read("$GONE ${ALSO:?why} $1 $LAST").unfit.map(({ message }) => message);
+    expect(unfit).toEqual([
+      "variable GONE is not set",
+      "variable ALSO is not set: why",
+      'a "$" must be followed by the name of a variable',
+    ]);
+  });
+
   test("tells every variable that it names, set or not", () => {
     const { met } = read("$A ${GONE:-9} ${EMPTY+x}");
     expect(met).toMatchObject([

@@ -16,6 +16,8 @@ export interface VariableValue {
 export interface Met {
   readonly name: string;
   readonly default?: string;
+  /** Nothing stands in for it where it is not set. */
+  readonly required: boolean;
   readonly found?: VariableValue;
   readonly part: TextPart;
 }
@@ -52,6 +54,8 @@ class Reading {
   readonly #met: Met[] = [];
   readonly #unfit: Unfit[] = [];
   #at = 0;
+  /** Nothing after it can be read. */
+  #broken = false;
 
   constructor(text: string, variables: Variables) {
     this.#text = text;
@@ -66,7 +70,7 @@ class Reading {
   /** Reads on to a character that ends it, which stays unread. `skipped`: what is read will not be used. */
   #until(isEnd: (char: string) => boolean, use: "used" | "skipped", depth: number): string {
     const parts: string[] = [];
-    while (this.#at < this.#text.length && this.#unfit.length === 0) {
+    while (this.#at < this.#text.length && !this.#broken) {
       const char = this.#text[this.#at] ?? "";
       if (isEnd(char)) break;
       if (char === "$") parts.push(this.#dollar(use, depth));
@@ -107,12 +111,14 @@ class Reading {
     const isSet = found !== undefined && !(operator.startsWith(":") && found.value === "");
     const kind = operator.at(-1);
     const isWordUsed = use === "used" && (kind === "+" ? isSet : !isSet);
+    const unsetBefore = this.#unfit.length;
     const word = this.#until((char) => char === "}", isWordUsed ? "used" : "skipped", depth + 1);
-    if (this.#unfit.length > 0) return "";
+    if (this.#broken) return "";
     if (!this.#close()) return this.#refuse(start, this.#endText(name));
     const part = { index: start, length: this.#at - start };
-    const fallback = kind === "-" ? { default: word } : {};
-    this.#met.push({ name, ...fallback, ...(found && { found }), part });
+    const hasDefault = kind === "-" && this.#unfit.length === unsetBefore;
+    const required = kind === "?" && use === "used";
+    this.#met.push({ name, ...(hasDefault && { default: word }), required, ...(found && { found }), part });
     if (kind === "+") return isSet ? word : "";
     if (isSet) return found.value;
     if (kind === "-" || use === "skipped") return word;
@@ -124,7 +130,7 @@ class Reading {
   #plain(name: string, start: number, use: "used" | "skipped"): string {
     const found = this.#variables.get(name);
     const part = { index: start, length: this.#at - start };
-    this.#met.push({ name, ...(found && { found }), part });
+    this.#met.push({ name, required: use === "used", ...(found && { found }), part });
     if (found === undefined && use === "used") {
       const hint = `set it, or write "\${${name}:-default}"`;
       this.#unfit.push({ code: "UnsetVariable", message: `variable ${name} is not set`, hint, part });
@@ -153,6 +159,7 @@ class Reading {
 
   #refuse(start: number, message: string): string {
     const part = { index: start, length: Math.max(1, this.#at - start) };
+    this.#broken = true;
     this.#unfit.push({ code: "BadVariable", message, hint: DOLLAR_HINT, part });
     return "";
   }

@@ -1,8 +1,8 @@
 /** Files of a project in, a project or diagnostics out. */
 import type { Choice, Facts } from "./assemble.ts";
-import { compile, type Compiled, type ProjectFiles } from "./compile.ts";
+import { compile, type Compiled, type Outcome, type ProjectFiles } from "./compile.ts";
 import { demandsOf } from "./demands.ts";
-import type { EntryDetails, ProjectDetails } from "./details.ts";
+import type { EntryDetails, ProjectDetails, VariableUse } from "./details.ts";
 import type { Diagnostic, Texts } from "./diagnostic.ts";
 import { PROJECT_NAME } from "./fields.ts";
 import { fixesOf } from "./fixes.ts";
@@ -41,6 +41,8 @@ export type ParseResult =
       readonly more: number;
       /** What must be known beside the errors, as that they may be in the wrong file. */
       readonly warnings: readonly Diagnostic[];
+      /** Absent when something else is wrong than that some of them are not set. */
+      readonly variables?: readonly VariableUse[];
       readonly texts: Texts;
     };
 
@@ -49,17 +51,24 @@ export type ParseResult =
  */
 export function parseProject(files: ProjectFiles, choice: Choice = {}, facts: Facts = {}): ParseResult {
   const report = new Report();
-  const compiled = compile(files, choice, facts, report);
+  const outcome = compile(files, choice, facts, report);
+  const { compiled } = outcome;
   const { texts } = report;
   const rivals = rivalsOf(files, facts);
   if (compiled === undefined || report.hasErrors) {
     const beside = new Report();
     if (rivals) beside.warning(rivals);
-    return { kind: "invalid", ...report.errors(), warnings: beside.warnings().diagnostics, texts };
+    return {
+      kind: "invalid",
+      ...report.errors(),
+      warnings: beside.warnings().diagnostics,
+      ...(report.hasErrorsOnly("UnsetVariable") && { variables: [...outcome.uses, ...outcome.idleUses] }),
+      texts,
+    };
   }
   if (rivals) report.warning(rivals);
   const { diagnostics, more } = report.warnings();
-  const details = detailsOf(compiled, files);
+  const details = detailsOf(compiled, outcome, files);
   const project = projectOf(compiled);
   const notes = report.infos().diagnostics;
   return { kind: "valid", project, details, warnings: diagnostics, more, notes, texts };
@@ -108,7 +117,7 @@ function projectOf({ name, environment, protect, placed }: Compiled): ProjectSpe
   };
 }
 
-function detailsOf(compiled: Compiled, { files }: ProjectFiles): ProjectDetails {
+function detailsOf(compiled: Compiled, { uses, idleUses }: Outcome, { files }: ProjectFiles): ProjectDetails {
   const { placed, defaultEnvironment, profiles, layers } = compiled;
   const named = [...new Set([...placed.flatMap((one) => one.profiles), ...profiles])];
   const isFile = new Set(files.map(({ file }) => file.name));
@@ -119,8 +128,8 @@ function detailsOf(compiled: Compiled, { files }: ProjectFiles): ProjectDetails 
     profiles: named.map((name) => ({ name, active: profiles.has(name) })),
     ranges: compiled.ranges.map(({ at: _, ...range }) => range),
     portOffset: compiled.portOffset,
-    variables: compiled.uses,
-    idleVariables: compiled.idleUses,
+    variables: uses,
+    idleVariables: idleUses,
     files: layers
       .filter(({ role, file }) => role === "include" || isFile.has(file.name))
       .map(({ role, file }) => ({ name: file.name, path: file.path, role })),

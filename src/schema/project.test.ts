@@ -606,3 +606,59 @@ defaultEnvironment: dev
   expect([names(details?.variables), names(details?.idleVariables)]).toEqual([["DEV"], ["STAGING", "PORT"]]);
   expect(details?.idleVariables[1]?.places).toMatchObject([{ line: 5 }]);
 });
+
+describe("files that cannot be used because variables are not set", () => {
+  const known = (text: string, given?: Given): unknown => {
+    const result = parseFiles({ "forwards.yaml": text }, given);
+    return result.kind === "invalid" && result.variables;
+  };
+
+  test("tell every variable, those of one value and of other environments, too", () => {
+    const text = `
+defaultEnvironment: "\${STAGE}"
+context: "\${REGION}-\${CLUSTER:?say which}"
+ranges: { apis: "\${FIRST}-\${LAST:-8099}" }
+forwards: { api: { target: svc/a, port: 80, range: apis, local: auto }, b: "\${PORT}:svc/b:80" }
+environments:
+  dev: { context: "\${DEV}", forwards: { b: { port: "\${MORE:+81}" } } }
+`;
+    expect(known(text, { vars: { REGION: "eu" } })).toMatchObject([
+      { name: "STAGE", required: true },
+      { name: "REGION", required: true, value: "eu", from: "process" },
+      { name: "CLUSTER", required: true },
+      { name: "FIRST", required: true },
+      { name: "LAST", required: false, default: "8099" },
+      { name: "PORT", required: true },
+      { name: "DEV", required: true },
+      { name: "MORE", required: false },
+    ]);
+  });
+
+  test("tell them as long as nothing else is wrong than what they would have said", () => {
+    const text = `
+ranges: { apis: { ports: "\${FIRST}-8099" } }
+context: "\${CONTEXT}"
+include: []
+forwards:
+  api: { target: svc/a, port: 80, range: apis, local: auto, probe: "\${PROBE}" }
+  b: "\${PORT}:svc/b:80"
+defaultEnvironment: dev
+environments: { dev: { portOffset: "\${OFFSET}", profiles: ["\${PROFILE}"] } }
+`;
+    expect(known(text)).toHaveLength(6);
+  });
+
+  test("a default with a variable in it that is not set is no default", () => {
+    const [, outer] = known('forwards: { a: "${OUTER:-${INNER}}:svc/a:80" }\n') as readonly object[];
+    expect(outer).toMatchObject({ name: "OUTER", required: false });
+    expect(outer).not.toHaveProperty("default");
+  });
+
+  test.each([
+    ["another key", 'forwards: { a: { target: "svc/$GONE", prot: 80 } }\n'],
+    ["another value", 'forwards: { a: "8080:svc/$GONE:80", b: "$:svc/b:80" }\n'],
+    ["no variable", 'forwards: { a: "8080" }\n'],
+  ])("tell none beside what else is wrong: %s", (_, text) => {
+    expect(known(text)).toBeUndefined();
+  });
+});

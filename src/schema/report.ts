@@ -37,6 +37,11 @@ export class Report {
     return this.#found.error.length > 0;
   }
 
+  /** Whether there are errors, and none of another code. */
+  hasErrorsOnly(code: string): boolean {
+    return this.hasErrors && this.#found.error.every((finding) => finding.code === code);
+  }
+
   /** The texts of the files, for code frames. */
   get texts(): Texts {
     return new Map([...this.#sources].map(([name, { text }]) => [name, text]));

@@ -16,7 +16,7 @@ const KEPT_CLEAN = ["labels", "annotations", "include"];
 /** Puts variables into trees, and remembers which. */
 export class Interpolator {
   readonly #report: Report;
-  readonly #uses = new Map<string, { readonly met: Met; readonly places: SourcePosition[] }>();
+  readonly #uses = new Map<string, { met: Met; readonly places: SourcePosition[] }>();
   #roomChars = RESULT_MAX_CHARS;
 
   constructor(report: Report) {
@@ -27,6 +27,7 @@ export class Interpolator {
     return [...this.#uses.values()].map(({ met, places }) => ({
       name: met.name,
       ...(met.default !== undefined && { default: met.default }),
+      required: met.required,
       ...(met.found && { value: met.found.value, from: met.found.from }),
       places,
     }));
@@ -92,6 +93,7 @@ export class Interpolator {
   #note(met: Met, scalar: TreeScalar): void {
     const known = `${met.name}\0${met.default ?? ""}\0${met.found?.value ?? ""}`;
     const use = this.#uses.get(known) ?? { met, places: [] };
+    if (met.required) use.met = met;
     use.places.push(positionOf(spanOfPart(scalar, met.part)));
     this.#uses.set(known, use);
   }

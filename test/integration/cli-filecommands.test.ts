@@ -13,6 +13,8 @@ forwards:
   any: "auto:svc/any:80"
 `;
 
+const inUnset = (column: number): object => ({ file: "unset.yaml", line: 1, column });
+
 /** Needs no cluster and no kubeconfig: there is none. */
 describe.concurrent("without a cluster", () => {
   let project: Project;
@@ -21,6 +23,11 @@ describe.concurrent("without a cluster", () => {
     await project.write("forwards: { a: { target: svc/a, prot: 1 } }\n", "broken.yaml");
     await project.write(SHOP.replace("port: 5432", "port: 5432, bind: 0.0.0.0"), "public.yaml");
     await project.write('forwards: { api: "8080:svc/api:80" }\n', "static.yaml");
+    await project.write(
+      'forwards: { api: "${API_PORT}:svc/api:80", db: "${DB_PORT:-5432}:${DB_KIND}/db:5432" }\n',
+      "unset.yaml",
+    );
+    await project.write('forwards: { api: { target: "svc/$API", prot: 80 } }\n', "unsetbroken.yaml");
     await project.write(
       'protect: ["*"]\nforwards: { db: { target: host/db.internal, port: 5432, context: prod } }\n',
       "guarded.yaml",
@@ -80,6 +87,17 @@ describe.concurrent("without a cluster", () => {
       expect.stringMatching(/^warning: [\s\S]+\n\npublic\.yaml: 3 forwards, 1 warning\n$/),
     ],
     [["check", "--strict", "-f", "public.yaml"], 2, "", expect.stringMatching(/^warning: /)],
+    [
+      ["config", "-f", "unset.yaml", "--variables"],
+      0,
+      "VARIABLE  FROM               USED AT\n" +
+        "API_PORT  not set, required  unset.yaml:1:19\n" +
+        'DB_PORT   default "5432"     unset.yaml:1:49\n' +
+        "DB_KIND   not set, required  unset.yaml:1:66\n",
+      "",
+    ],
+    [["config", "-f", "unset.yaml"], 2, "", expect.stringContaining("variable API_PORT is not set")],
+    [["config", "-f", "unsetbroken.yaml", "--variables"], 2, "", expect.stringContaining("unknown key")],
     [["config", "-f", "broken.yaml"], 2, "", expect.stringContaining("unknown key")],
     [["env", "-f", "broken.yaml"], 2, "", expect.stringContaining("unknown key")],
     [["port", "api"], 3, "", "error: nothing is running for project shop\nhint: kfwd up\n"],
@@ -186,6 +204,17 @@ describe.concurrent("without a cluster", () => {
     [["url", "api", "--static"], { schema: "kfwd.url/1", name: "api", url: "http://localhost:8080" }],
     [["env", "db"], { schema: "kfwd.env/1", variables: { DB_HOST: "127.0.0.1", DB_PORT: "5432" } }],
     [["config", "--names"], { schema: "kfwd.config/1", names: ["api", "db", "any"] }],
+    [
+      ["config", "-f", "unset.yaml", "--variables"],
+      {
+        schema: "kfwd.config/1",
+        variables: [
+          { name: "API_PORT", required: true, value: null, places: [inUnset(19)] },
+          { name: "DB_PORT", default: "5432", required: false, value: null, places: [inUnset(49)] },
+          { name: "DB_KIND", required: true, value: null, places: [inUnset(66)] },
+        ],
+      },
+    ],
   ])("%j --json is one document", async (args, document) => {
     const { status, stdout, stderr } = await project.run(...args, "--json");
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
