@@ -1,7 +1,7 @@
 /** `kfwd check --fix`: mends what needs no thought, and leaves every other byte as it is. */
 import { KfwdError } from "../errors.ts";
 import { visible } from "../printable.ts";
-import { mendText, replaceFile, type LoadedConfig } from "../runtime/index.ts";
+import { mendText, refuseUnwritable, replaceFile, type LoadedConfig } from "../runtime/index.ts";
 import type { TextFix } from "../schema/details.ts";
 import type { Output } from "./output.ts";
 import { diffText } from "./render/difftext.ts";
@@ -39,6 +39,7 @@ export function fixFiles(
       ...mendText(path, sha256, edits, cwd),
     };
   });
+  if (how === "write") for (const path of paths) refuseUnwritable(path, cwd); // all are mended, or none
   for (const { path, sha256, name, edits, before, after } of mended) {
     if (how === "show") for (const line of diffText(visible(name), before, after)) out.data(line);
     if (how !== "write") continue;

@@ -72,7 +72,7 @@ export { inEnvironment } from "./projects.ts";
 export type { GoodConfig, TrustQuestion } from "./files/guard.ts";
 export type { LoadedConfig, LoadRequest } from "./files/projectload.ts";
 export { LOG_LEVELS, decodeLogLine, type LogLevel, type LogLine } from "./wire/logline.ts";
-export { mendText, replaceFile } from "./files/mendfile.ts";
+export { mendText, refuseUnwritable, replaceFile } from "./files/mendfile.ts";
 export type { Preview } from "./preview.ts";
 export type { Project, ProjectChoice } from "./projects.ts";
 export type { Session, SessionEnd } from "./session.ts";

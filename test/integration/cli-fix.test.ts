@@ -1,5 +1,5 @@
 import { mkdirSync } from "node:fs";
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { chmod, link, lstat, readdir, readFile, rename, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { CLI, Project } from "../rig/project.ts";
@@ -73,6 +73,38 @@ describe.concurrent("check --fix", () => {
       stderr: expect.stringContaining('unknown key "nonsense"') as string,
     });
     expect(await text(project)).toBe(broken);
+  });
+
+  test("writes nothing when one of the files is read-only or has several hard links, and says which", async () => {
+    await using project = await Project.create({ file: FILE });
+    const local = "forwards: { api: 8082:svc/api:http }\n";
+    await project.write(local, "forwards.local.yaml");
+    const path = join(project.folder, "forwards.local.yaml");
+    const refused = async (message: string, hint: string): Promise<void> => {
+      const { status, stderr } = await project.run("check", "--fix");
+      expect([status, stderr]).toEqual([2, expect.stringContaining(`error: ${message}\nhint: ${hint}\n`)]);
+      expect([await text(project), await text(project, "forwards.local.yaml")]).toEqual([FILE, local]);
+    };
+    await chmod(path, 0o444);
+    await refused('cannot write "forwards.local.yaml": it is read-only', "chmod u+w forwards.local.yaml");
+    expect((await project.ok("check", "--fix", "--dry-run")).stdout).toContain("+++ b/forwards.local.yaml");
+    await chmod(path, 0o644);
+    await link(path, join(project.folder, "twin.yaml"));
+    await refused(
+      'cannot write "forwards.local.yaml": it has 2 hard links, of which this one alone would be mended',
+      "mend the lines yourself: kfwd check --fix --dry-run",
+    );
+    expect((await stat(path)).nlink).toBe(2);
+  });
+
+  test.skipIf(process.platform === "win32")("mends the file that a symbolic link leads to", async () => {
+    await using project = await Project.create({ file: FILE });
+    mkdirSync(join(project.folder, "real"));
+    await rename(join(project.folder, "forwards.yaml"), join(project.folder, "real", "f.yaml"));
+    await symlink(join("real", "f.yaml"), join(project.folder, "forwards.yaml"));
+    await project.ok("check", "--fix");
+    expect((await lstat(join(project.folder, "forwards.yaml"))).isSymbolicLink()).toBe(true);
+    expect(await text(project, "real/f.yaml")).toBe(FIXED);
   });
 
   test.skipIf(process.platform === "win32")(

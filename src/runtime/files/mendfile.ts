@@ -1,7 +1,9 @@
 /** Writes changes into a file of the user: all of them or none, and only if it is still the file that was read. */
 import { createHash, randomBytes } from "node:crypto";
 import {
+  accessSync,
   closeSync,
+  constants,
   fchmodSync,
   fsyncSync,
   openSync,
@@ -13,7 +15,8 @@ import {
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { fileTrouble } from "../../errno.ts";
-import { KfwdError } from "../../errors.ts";
+import { KfwdError, type ErrorExtras } from "../../errors.ts";
+import { shellWord } from "../../shellword.ts";
 import { shownPath } from "./configfile.ts";
 
 /** A stretch of the text, without a byte order mark, and what takes its place. */
@@ -38,6 +41,26 @@ export function mendText(path: string, sha256: string, edits: readonly Edit[], c
   for (const { start, end, text } of edits.toSorted((a, b) => b.start - a.start))
     after = after.slice(0, start) + text + after.slice(end);
   return { before, after };
+}
+
+/** Refuses what a rename would get around: a file not to be written, and one that others share. @throws KfwdError `CONFIG_UNREADABLE`. */
+export function refuseUnwritable(path: string, cwd: string): void {
+  const refusal = (why: string, extras: ErrorExtras): KfwdError =>
+    new KfwdError("CONFIG_UNREADABLE", `cannot write "${shownPath(path, cwd)}": ${why}`, extras);
+  try {
+    const { mode, nlink } = statSync(path);
+    // root may write it all the same, so its mode is asked, too
+    const isReadOnly = (mode & constants.S_IWUSR) === 0;
+    if (isReadOnly)
+      throw refusal("it is read-only", { hint: `chmod u+w ${shellWord(shownPath(path, cwd))}` });
+    if (nlink > 1)
+      throw refusal(`it has ${nlink} hard links, of which this one alone would be mended`, {
+        hint: "mend the lines yourself: kfwd check --fix --dry-run",
+      });
+    accessSync(path, constants.W_OK);
+  } catch (thrown) {
+    throw thrown instanceof KfwdError ? thrown : refusal(fileTrouble(thrown), { cause: thrown });
+  }
 }
 
 /** Puts the text in the place of the file, which keeps its mode and byte order mark. @throws KfwdError `CONFIG_UNREADABLE`. */
