@@ -47,8 +47,9 @@ export async function findLeftovers(
       for (const { uid } of record.relays) livingUids.add(uid);
     }
   }
-  const { relays: found, failures } = await tools.find(wanted, signal);
-  const missed = recorded.filter(({ uid }) => found.every((relay) => relay.uid !== uid));
+  const { relays: found, endingUids, failures } = await tools.find(wanted, signal);
+  const seenUids = new Set([...endingUids, ...found.map(({ uid }) => uid)]);
+  const missed = recorded.filter(({ uid }) => !seenUids.has(uid));
   // A lock may tell of a pod that has gone since; where the cluster could be asked, it is known.
   const relays = [...found, ...(failures.length > 0 ? missed : [])];
   return {

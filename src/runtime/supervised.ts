@@ -48,13 +48,19 @@ export interface RelayPlace {
   readonly namespace: string | undefined;
 }
 
+/** What was found of relay pods. */
+export interface RelaySearch {
+  readonly relays: readonly LeftRelay[];
+  /** UIDs of those that are being deleted already, which are not among them. */
+  readonly endingUids: readonly string[];
+  /** In sentences. */
+  readonly failures: readonly string[];
+}
+
 /** Relay pods without a supervisor. Disposing closes its connections. */
 export interface RelayTools extends AsyncDisposable {
   /** This user's, with where nothing could be found out, in sentences. @throws the signal's reason. */
-  find(
-    places: readonly RelayPlace[],
-    signal: AbortSignal,
-  ): Promise<{ readonly relays: readonly LeftRelay[]; readonly failures: readonly string[] }>;
+  find(places: readonly RelayPlace[], signal: AbortSignal): Promise<RelaySearch>;
   /** Whether it was there. @throws KfwdError, or the signal's reason. */
   remove(relay: LockedRelay, signal: AbortSignal): Promise<boolean>;
 }

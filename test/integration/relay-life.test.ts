@@ -107,6 +107,34 @@ test("prune shows what is left, asks, and leaves what lives alone", async () => 
   expect((await living.run("down")).status).toBe(0);
 });
 
+test("prune does not offer a relay that is being deleted already, though another place cannot be asked", async () => {
+  await using project = await upWithRelay("ending");
+  const [pod] = relays("ending");
+  await murder(project, "ending");
+  sandbox.cluster.remove(pod!, { graceMs: 3_600_000 });
+  await project.write(
+    JSON.stringify({
+      "current-context": "far",
+      contexts: [{ name: "far", context: { cluster: "far", user: "far" } }],
+      clusters: [{ name: "far", cluster: { server: "https://127.0.0.1:1" } }],
+      users: [{ name: "far", user: {} }],
+    }),
+    "far.kubeconfig",
+  );
+  await project.write(
+    "namespace: ending\nforwards:\n  dns: { target: pod/echo, port: 5300, protocol: udp, local: auto }\n" +
+      "  far: { target: pod/echo, port: 5300, protocol: udp, local: auto, kubeconfig: far.kubeconfig }\n",
+    "far.yaml",
+  );
+  for (const args of [[], ["-f", "far.yaml"]]) {
+    const { stderr } = await project.run("prune", ...args);
+    expect(stderr).toMatch(/lock of project \S+: pid \d+ was killed or crashed/);
+    expect(stderr).not.toContain("relay pod ending/");
+  }
+  expect((await project.run("prune", "--yes")).stderr).toContain("removed 0 relay pods and 1 lock");
+  sandbox.cluster.remove(pod!, { force: true });
+});
+
 test.skipIf(lackOfTerminals())(
   "prune asks on a terminal: a no, or no word, leaves all as it is",
   async () => {

@@ -16,6 +16,8 @@ export interface FoundRelay extends LockedRelay {
 /** What was found, and where nothing could be. */
 export interface RelaySearch {
   readonly relays: readonly FoundRelay[];
+  /** UIDs of those that are being deleted already, which are not among them. */
+  readonly endingUids: readonly string[];
   /** In sentences. */
   readonly failures: readonly string[];
 }
@@ -31,9 +33,10 @@ export async function findRelays(
   const results = await Promise.all([...once.values()].map((place) => search(api, user, place, signal)));
   signal.throwIfAborted();
   const failures = results.flatMap((result) => (typeof result === "string" ? [result] : []));
-  const relays = results.flatMap((result) => (typeof result === "string" ? [] : result));
+  const found = results.flatMap((result) => (typeof result === "string" ? [] : [result]));
+  const relays = found.flatMap((one) => one.relays);
   const byUid = new Map(relays.map((relay) => [relay.uid, relay])); // two kubeconfigs may name one cluster
-  return { relays: [...byUid.values()], failures };
+  return { relays: [...byUid.values()], endingUids: found.flatMap((one) => one.endingUids), failures };
 }
 
 /** Whether it was there. @throws KfwdError, or the signal's reason. */
@@ -51,11 +54,13 @@ async function search(
   user: string,
   place: Place,
   signal: AbortSignal,
-): Promise<readonly FoundRelay[] | string> {
+): Promise<Omit<RelaySearch, "failures"> | string> {
   const { kubeconfig = null, context, namespace } = place;
   try {
     const pods = await api.pods(place).list(`${USER_LABEL}=${user}`, signal);
-    return pods.map(({ name, uid, labels, annotations, createdAt }) => ({
+    const endingUids = pods.filter(({ deletedAt }) => deletedAt !== "").map(({ uid }) => uid);
+    const staying = pods.filter(({ deletedAt }) => deletedAt === "");
+    const relays = staying.map(({ name, uid, labels, annotations, createdAt }) => ({
       kubeconfig,
       context,
       namespace,
@@ -65,6 +70,7 @@ async function search(
       projectId: labels[PROJECT_ID_LABEL] ?? "",
       createdAt,
     }));
+    return { relays, endingUids };
   } catch (error) {
     return reasonOf(error).message;
   }

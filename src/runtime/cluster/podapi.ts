@@ -9,6 +9,8 @@ export interface OwnPod extends PodIdentity {
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
   readonly createdAt: string;
+  /** When it is to be gone; empty while nobody has asked for that. */
+  readonly deletedAt: string;
 }
 
 const Texts = z.nullish(z.record(z.string(), z.string()));
@@ -19,6 +21,7 @@ const Made = z.object({
     labels: Texts,
     annotations: Texts,
     creationTimestamp: z.nullish(z.string()),
+    deletionTimestamp: z.nullish(z.string()),
   }),
 });
 const Listed = z.object({ items: z.nullish(z.array(z.unknown())) });
@@ -75,13 +78,14 @@ export class PodApi {
   #read(json: unknown): OwnPod {
     const parsed = Made.safeParse(json);
     if (!parsed.success) throw malformedAnswer(this.#rest.access, "a pod without a name");
-    const { name, uid, labels, annotations, creationTimestamp } = parsed.data.metadata;
+    const { name, uid, labels, annotations, creationTimestamp, deletionTimestamp } = parsed.data.metadata;
     return {
       name,
       uid,
       labels: labels ?? {},
       annotations: annotations ?? {},
       createdAt: creationTimestamp ?? "",
+      deletedAt: deletionTimestamp ?? "",
     };
   }
 
