@@ -1,4 +1,5 @@
 /** Addresses and names that lead to a machine's own keeper of credentials: link-local ones, and those that clouds gave. Pure. */
+import { unbracketed } from "./hostport.ts";
 
 /** Well-known names of metadata services; a lookup of others is checked by what comes out. */
 const METADATA_NAMES: ReadonlySet<string> = new Set([
@@ -56,7 +57,7 @@ function parsePart(part: string): number | undefined {
 
 /** Eight groups. */
 function parseV6(text: string): readonly number[] | undefined {
-  const [plain = ""] = text.replace(/^\[|\]$/g, "").split("%", 1);
+  const [plain = ""] = unbracketed(text).split("%", 1);
   if (!plain.includes(":")) return undefined;
   const [head = "", tail, ...more] = plain.split("::");
   const before = parseGroups(head);

@@ -1,5 +1,6 @@
 /** What a forward is called outside kfwd: its address, its URL, its variables. Pure. */
 import { KfwdError } from "../errors.ts";
+import { bracketed, hostPort } from "../hostport.ts";
 import { quoted } from "../printable.ts";
 import type { ForwardSpec } from "../schema/spec.ts";
 
@@ -28,7 +29,7 @@ export function hostOf({ bind }: ForwardSpec): string {
 
 /** `127.0.0.1:5432`, `[::1]:5432` */
 export function addressOf({ spec, port }: Located): string {
-  return `${bracketed(hostOf(spec))}:${port}`;
+  return hostPort(hostOf(spec), port);
 }
 
 /** Its `url`, else one by the name of its port; undefined when neither says how to speak to it. */
@@ -101,8 +102,4 @@ export function allVariables(forwards: readonly Located[]): ReadonlyMap<string, 
 
 function filled(template: string, words: Readonly<Record<string, string>>): string {
   return template.replaceAll(/\{(\w+)\}/g, (whole, word: string) => words[word] ?? whole);
-}
-
-function bracketed(host: string): string {
-  return host.includes(":") ? `[${host}]` : host;
 }

@@ -1,4 +1,5 @@
 /** Lints of ports and addresses. */
+import { hostPort } from "../hostport.ts";
 import { isMetadataHost } from "../linklocal.ts";
 import { AddressClaims, DOCKER, isLoopback } from "./address.ts";
 import { prefixOf } from "./field-check.ts";
@@ -62,13 +63,7 @@ function lintOverlaps(forwards: readonly PlacedSpec[], freeIn: FreeIn, linter: L
     for (const address of bind) {
       const holder = claims.claim(address, forward);
       if (holder === undefined) continue;
-      tellOverlap(
-        holder,
-        forward,
-        `${address.includes(":") ? `[${address}]` : address}:${port}`,
-        freeIn,
-        linter,
-      );
+      tellOverlap(holder, forward, hostPort(address, port), freeIn, linter);
       break;
     }
   }

@@ -1,12 +1,12 @@
 /** The pieces of text that say something of one forward; whatever comes from a cluster or a file is made visible. */
+import { bracketed } from "../../hostport.ts";
 import { visible } from "../../printable.ts";
 import type { ForwardStatus, Reason } from "../../runtime/index.ts";
 import type { Paint } from "./colour.ts";
 
 /** `localhost:8080`, `0.0.0.0:8080`, `localhost:53/udp`; `localhost:?` while `auto` has no port yet. */
 export function localText(forward: Pick<ForwardStatus, "bind" | "localPort" | "protocol">): string {
-  const address = forward.bind[0] ?? "localhost";
-  const host = address.includes(":") ? `[${address}]` : address;
+  const host = bracketed(forward.bind[0] ?? "localhost");
   const others = forward.bind.length > 1 ? `+${forward.bind.length - 1}` : "";
   const protocol = forward.protocol === "udp" ? "/udp" : "";
   return visible(`${host}${others}:${forward.localPort ?? "?"}${protocol}`);

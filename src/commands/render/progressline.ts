@@ -1,4 +1,5 @@
 /** What happens to forwards, one line a change: `key=value` for logs and pipes, words and colour for a terminal. */
+import { hostPort } from "../../hostport.ts";
 import { visible } from "../../printable.ts";
 import type { ForwardStatus, Readiness } from "../../runtime/index.ts";
 import {
@@ -16,9 +17,7 @@ import type { Paint } from "./colour.ts";
 /** `2026-11-21T10:00:00.412Z api ready local=127.0.0.1:8080 target=svc/api:http pod=api-7d9:8080 ms=412` */
 export function plainLine(forward: ForwardStatus, atIso: string, sinceStartMs: number): string {
   const { reason, traffic } = forward;
-  const local = forward.local.map(
-    ({ address, port }) => `${address.includes(":") ? `[${address}]` : address}:${port}`,
-  );
+  const local = forward.local.map(({ address, port }) => hostPort(address, port));
   const fields: readonly (readonly [string, string | undefined])[] = [
     ["local", local.length === 0 ? undefined : local.join(",")],
     ["target", targetText(forward)],

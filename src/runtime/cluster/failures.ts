@@ -5,6 +5,7 @@
 import * as z from "zod/mini";
 import { errnoOf, isOutOfFiles } from "../../errno.ts";
 import { KfwdError, type ErrorCode } from "../../errors.ts";
+import { unbracketed } from "../../hostport.ts";
 import type { FailureKind, Reason } from "../core/status.ts";
 import type { ApiAccess } from "./access.ts";
 import { addressText } from "./proxy.ts";
@@ -273,7 +274,7 @@ const KIND: Readonly<Partial<Record<ErrorCode, FailureKind>>> = {
 };
 
 function hostOf(access: ApiName): string {
-  return access.server.hostname.replace(/^\[|\]$/g, "");
+  return unbracketed(access.server.hostname);
 }
 
 const AltNameError = z.object({ cert: z.object({ subjectaltname: z.string() }) });

@@ -3,6 +3,7 @@ import { createSecureContext, type ConnectionOptions } from "node:tls";
 import { isIP } from "node:net";
 import { isDeepStrictEqual } from "node:util";
 import { KfwdError } from "../../errors.ts";
+import { unbracketed } from "../../hostport.ts";
 import type { Note } from "../core/status.ts";
 import type { Clock, Log, Random, Terminal } from "../deps.ts";
 import type { Credentials, RenewableAccess } from "./access.ts";
@@ -270,7 +271,7 @@ export class KubeAccess implements RenewableAccess, Disposable {
 
   /** The same object as long as it says the same, so that connections made with it can be shared. */
   #tls({ server, cluster, clusterName }: Connection, material: Material): ConnectionOptions {
-    const host = server.hostname.replace(/^\[|\]$/g, "");
+    const host = unbracketed(server.hostname);
     const servername = cluster.tlsServerName ?? (isIP(host) ? "" : host); // an address is checked, but never sent as a name
     const rejectUnauthorized = !cluster.skipTlsVerify; // always said, so that NODE_TLS_REJECT_UNAUTHORIZED has no part in it
     const before = this.#held?.credentials.tls;

@@ -1,8 +1,8 @@
 /** Finds and merges kubeconfig files as kubectl does, and says where a context leads. */
 import { existsSync, readFileSync } from "node:fs";
 import { delimiter, join, resolve } from "node:path";
-import { isIPv6 } from "node:net";
 import { KfwdError } from "../../errors.ts";
+import { hostPort } from "../../hostport.ts";
 import { shellWord } from "../../shellword.ts";
 import { suggestFrom } from "../../suggest.ts";
 import { lookAtKubeconfig, parseKubeconfig, readKubeconfigFile } from "./kubeconfigfile.ts";
@@ -208,7 +208,7 @@ function inClusterFile(sources: KubeconfigSources): KubeconfigFile | undefined {
   if (!host || !port || !existsSync(tokenFile)) return undefined;
   const caFile = join(folder, "ca.crt");
   const name = "in-cluster";
-  const server = `https://${isIPv6(host) ? `[${host}]` : host}:${port}`;
+  const server = `https://${hostPort(host, port)}`;
   const namespace = readNamespace(join(folder, "namespace"));
   const asKubeconfig = {
     "current-context": name,

@@ -1,5 +1,5 @@
 /** Which proxy leads to an API server: the kubeconfig's `proxy-url`, else what the environment says, as Go reads it. */
-import { isIPv6 } from "node:net";
+import { hostPort, unbracketed } from "../../hostport.ts";
 import { bypassesProxy } from "./proxybypass.ts";
 
 /** A proxy to tunnel through. */
@@ -44,14 +44,14 @@ export function chooseProxy({ server, proxyUrl, env }: ProxySettings): ProxyChoi
 
 /** Where a URL leads; the host has no brackets. */
 export function serverAddress(server: URL): { readonly host: string; readonly port: number } {
-  const host = server.hostname.replace(/^\[|\]$/g, "");
+  const host = unbracketed(server.hostname);
   const standard = server.protocol === "https:" ? 443 : 80;
   return { host, port: server.port === "" ? standard : Number(server.port) };
 }
 
 /** As messages name it: `proxy.corp.test:3128`. */
 export function addressText({ host, port }: { readonly host: string; readonly port: number }): string {
-  return `${isIPv6(host) ? `[${host}]` : host}:${port}`;
+  return hostPort(host, port);
 }
 
 const SCHEMES = {
@@ -83,7 +83,7 @@ function parse(text: string, source: string): ProxyChoice {
   if (known.scheme === "socks5" && login && !fitsSocks5(login)) {
     return invalid("has a user or password that SOCKS5 cannot carry: 1 to 255 bytes");
   }
-  const host = url.hostname.replace(/^\[|\]$/g, "");
+  const host = unbracketed(url.hostname);
   const port = url.port === "" ? known.port : Number(url.port);
   return { kind: "proxy", proxy: { scheme: known.scheme, host, port, login, source } };
 }

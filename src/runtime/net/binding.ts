@@ -1,7 +1,7 @@
 /** Binds every address that a forward wants, or none, and says why not. */
-import { isIPv6 } from "node:net";
 import { errnoOf } from "../../errno.ts";
 import { KfwdError } from "../../errors.ts";
+import { hostPort } from "../../hostport.ts";
 import type { LocalAddress } from "../core/status.ts";
 import type { Net } from "../deps.ts";
 import { portOwner, type PortOwner } from "./portowner.ts";
@@ -109,7 +109,7 @@ async function explain(
   thrown: unknown,
 ): Promise<KfwdError> {
   const port = `${request.port}${protocol === "udp" ? "/udp" : ""}`;
-  const where = request.bind.map((name) => `${isIPv6(name) ? `[${name}]` : name}:${port}`).join(", ");
+  const where = request.bind.map((name) => hostPort(name, port)).join(", ");
   const cannot = `cannot bind ${where} for forward "${request.label}"`;
   const errno = errnoOf(thrown);
   if (errno === "EADDRINUSE") {
