@@ -1,6 +1,6 @@
 /** `kfwd port` and `kfwd url`: where a forward is, in one line for scripts. */
 import { KfwdError } from "../errors.ts";
-import { addressOf, hostOf, needUrl, type Located } from "./exports.ts";
+import { addressOf, hostOf, needUrl, type Located } from "../schema/exports.ts";
 import { locateRunning, locateStatic } from "./located.ts";
 import { Output } from "./output.ts";
 import { chooseNames, readPlan } from "./plan.ts";

@@ -10,7 +10,7 @@ import {
   type SessionEnd,
 } from "../runtime/index.ts";
 import { declaredNames } from "./declared.ts";
-import { parseDuration } from "./duration.ts";
+import { parseDuration } from "../duration.ts";
 import { forwardsOf, isDown, lateText, outlookOf, reasonsText, type Outlook } from "./outlook.ts";
 import { Patience } from "./patience.ts";
 import { chooseNames, chosenName, chosenProject } from "./plan.ts";

@@ -3,7 +3,7 @@ import { KfwdError } from "../errors.ts";
 import { visible } from "../printable.ts";
 import type { LockRecord, LockState, Owner, Project, StatusReport } from "../runtime/index.ts";
 import { compareWithFile } from "./declared.ts";
-import { parseDuration } from "./duration.ts";
+import { parseDuration } from "../duration.ts";
 import { Output } from "./output.ts";
 import { chooseNames, chosenName, chosenProject, namesMeant } from "./plan.ts";
 import { countText, durationText, stoppedText } from "./render/forward.ts";

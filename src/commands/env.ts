@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { KfwdError } from "../errors.ts";
 import { either } from "../printable.ts";
 import { refuseUnfit } from "./dotenv.ts";
-import { allVariables } from "./exports.ts";
+import { allVariables } from "../schema/exports.ts";
 import { locate } from "./located.ts";
 import { Output } from "./output.ts";
 import { chooseNames, readPlan } from "./plan.ts";

@@ -1,5 +1,5 @@
 /** `kfwd hosts print`: the names that the file gives its forwards, as lines of a hosts file. Changes nothing. */
-import { hostOf } from "./exports.ts";
+import { hostOf } from "../schema/exports.ts";
 import { Output } from "./output.ts";
 import { chooseNames, readPlan } from "./plan.ts";
 import type { FileFlags, World } from "./world.ts";

@@ -1,7 +1,7 @@
 /** The keys of a terminal on which forwards are kept or followed, and the line at its bottom that tells of them. */
 import { readinessOf, type Board, type ForwardStatus, type Session } from "../runtime/index.ts";
 import type { ForwardSpec } from "../schema/spec.ts";
-import { urlOf } from "./exports.ts";
+import { urlOf } from "../schema/exports.ts";
 import { Keyboard } from "./keyboard.ts";
 import { LogView } from "./logview.ts";
 import { helpLines, hints, KEYS, press, type Deed, type HintFacts, type Menu } from "./menu.ts";

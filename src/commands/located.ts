@@ -4,7 +4,7 @@ import { quoted } from "../printable.ts";
 import type { ForwardStatus, StatusReport } from "../runtime/index.ts";
 import type { ForwardSpec } from "../schema/spec.ts";
 import { shellWord } from "../shellword.ts";
-import type { Located } from "./exports.ts";
+import type { Located } from "../schema/exports.ts";
 import { chosenProject } from "./plan.ts";
 import { nothingRuns, running } from "./status.ts";
 import type { SharedFlags, World } from "./world.ts";

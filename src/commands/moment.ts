@@ -1,7 +1,7 @@
 /** Moments as flags give them: so long ago, or a time. */
 import { KfwdError } from "../errors.ts";
 import { quoted } from "../printable.ts";
-import { millisecondsOf } from "./duration.ts";
+import { millisecondsOf } from "../duration.ts";
 
 const DAY_MS = 86_400_000;
 

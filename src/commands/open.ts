@@ -2,7 +2,7 @@
 import { KfwdError } from "../errors.ts";
 import { quoted, visible } from "../printable.ts";
 import type { ForwardSpec } from "../schema/spec.ts";
-import { needUrl, urlOf, type Located } from "./exports.ts";
+import { needUrl, urlOf, type Located } from "../schema/exports.ts";
 import { locateRunning } from "./located.ts";
 import { Output } from "./output.ts";
 import { chooseNames, readPlan } from "./plan.ts";

@@ -2,9 +2,9 @@
 import { KfwdError } from "../errors.ts";
 import type { LockRecord, Session } from "../runtime/index.ts";
 import { isTerminalsOwn, signalStatus, startChild, type Child } from "./child.ts";
-import { parseDuration } from "./duration.ts";
+import { parseDuration } from "../duration.ts";
 import { sayWaiting, stoppedEarly } from "./early.ts";
-import { allVariables, type Located } from "./exports.ts";
+import { allVariables, type Located } from "../schema/exports.ts";
 import { watchLosses } from "./losses.ts";
 import { Output } from "./output.ts";
 import type { Chosen } from "./plan.ts";

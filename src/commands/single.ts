@@ -9,7 +9,7 @@ import {
   type StatusReport,
 } from "../runtime/index.ts";
 import { compareWithFile } from "./declared.ts";
-import { parseDuration } from "./duration.ts";
+import { parseDuration } from "../duration.ts";
 import { Output } from "./output.ts";
 import { chooseNames, chosenName, chosenProject, namesMeant } from "./plan.ts";
 import { countText, durationText, stoppedText } from "./render/forward.ts";

@@ -1,7 +1,7 @@
 /** `--ttl`: access that ends by itself. */
 import { KfwdError } from "../errors.ts";
 import type { UpPlan } from "../runtime/index.ts";
-import { parseDuration } from "./duration.ts";
+import { parseDuration } from "../duration.ts";
 
 const LEAST_MS = 1_000;
 

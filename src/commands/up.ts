@@ -1,7 +1,7 @@
 /** `kfwd up`: makes the forwards what the file says, and in the foreground keeps them until a signal. */
 import { KfwdError } from "../errors.ts";
 import type { Session, UpManner } from "../runtime/index.ts";
-import { parseDuration } from "./duration.ts";
+import { parseDuration } from "../duration.ts";
 import { sayWaiting, stoppedEarly } from "./early.ts";
 import { hasKeys } from "./keyboard.ts";
 import { Output } from "./output.ts";

@@ -1,5 +1,5 @@
 /** What `up` answers: forwards under their names, and what belongs to all of them under names with a `$`. */
-import { addressOf, allVariables, hostOf, needUrl, variablesOf, type Located } from "../commands/exports.ts";
+import { addressOf, allVariables, hostOf, needUrl, variablesOf, type Located } from "../schema/exports.ts";
 import { KfwdError } from "../errors.ts";
 import { quoted } from "../printable.ts";
 import type { ForwardStatus } from "../runtime/index.ts";

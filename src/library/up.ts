@@ -1,5 +1,5 @@
 /** From options to forwards that are ready, or to an error and nothing that is left running. */
-import { parseDuration } from "../commands/duration.ts";
+import { parseDuration, TIMER_MAX_MS } from "../duration.ts";
 import { KfwdError } from "../errors.ts";
 import {
   Board,
@@ -18,9 +18,6 @@ import { told } from "./told.ts";
 import { together } from "./together.ts";
 
 const WAIT = "60s";
-
-/** Timers of Node that are longer than this fire at once. */
-const WAIT_MAX_MS = 24 * 24 * 3_600_000;
 
 /** What bringing up needs of the process that it runs in. */
 export interface LibraryWorld {
@@ -162,7 +159,7 @@ function codeOf(reason = ""): KfwdError["code"] {
 /** @throws KfwdError `USAGE`. */
 function waitOf(wait: number | string): number {
   if (typeof wait === "string") return parseDuration(wait, "waitTimeout");
-  if (wait >= 0 && wait <= WAIT_MAX_MS) return wait;
-  const message = `waitTimeout must be milliseconds from 0 to ${WAIT_MAX_MS}, got ${wait}`;
+  if (wait >= 0 && wait <= TIMER_MAX_MS) return wait;
+  const message = `waitTimeout must be milliseconds from 0 to ${TIMER_MAX_MS}, got ${wait}`;
   throw new KfwdError("USAGE", message, { hint: 'waitTimeout: "60s"' });
 }

@@ -1,4 +1,5 @@
 /** Readers of single values: what they may be, and what is said when they are not. */
+import { millisecondsOf, UNIT_MS } from "../duration.ts";
 import { either, quoted, shown } from "../printable.ts";
 import { suggest } from "../suggest.ts";
 import type { Fail, Problem } from "./problem.ts";
@@ -63,25 +64,21 @@ export function wholeNumber(what: string, least: number, most: number): Reader<n
   };
 }
 
-const UNIT_MS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 } as const;
 const DURATION = /^(?:[0-9]{1,9}(?:ms|s|m|h))+$/;
 
 /** A reader of durations as docker compose writes them, `1m30s`; answers milliseconds. */
 export function duration(what: string, leastMs: number, mostMs: number): Reader<number> {
   return (value, fail) => {
     const hint = `${what}: 10s`;
-    if (typeof value !== "string" || !DURATION.test(value)) {
+    const ms = typeof value === "string" && DURATION.test(value) ? millisecondsOf(value) : undefined;
+    if (ms === undefined) {
       const message = `${what} must be a duration like 500ms, 10s or 1m30s, got ${shown(value)}`;
       fail({ code: "BadDuration", message, hint });
       return undefined;
     }
-    let ms = 0;
-    for (const [, amount = "", unit = ""] of value.matchAll(/([0-9]+)(ms|s|m|h)/g)) {
-      if (unit === "ms" || unit === "s" || unit === "m" || unit === "h") ms += Number(amount) * UNIT_MS[unit];
-    }
     if (ms >= leastMs && ms <= mostMs) return ms;
     const bounds = `from ${durationWords(leastMs)} to ${durationWords(mostMs)}`;
-    fail({ code: "BadDuration", message: `${what} must be ${bounds}, got ${quoted(value)}` });
+    fail({ code: "BadDuration", message: `${what} must be ${bounds}, got ${shown(value)}` });
     return undefined;
   };
 }

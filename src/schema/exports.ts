@@ -2,7 +2,7 @@
 import { KfwdError } from "../errors.ts";
 import { bracketed, hostPort } from "../hostport.ts";
 import { quoted } from "../printable.ts";
-import type { ForwardSpec } from "../schema/spec.ts";
+import type { ForwardSpec } from "./spec.ts";
 
 /** A forward and the local port that it has or will have. */
 export interface Located {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { ForwardSpec } from "../schema/spec.ts";
+import type { ForwardSpec } from "./spec.ts";
 import { addressOf, allVariables, needUrl, urlOf, variablesOf } from "./exports.ts";
 
 function located(name: string, port: number, more: Partial<ForwardSpec> = {}) {
