@@ -1,7 +1,8 @@
 /** `kfwd allow`: trusts the files of a project as they are now. */
 import { visible } from "../printable.ts";
+import { demandLines } from "../runtime/index.ts";
 import { Output } from "./output.ts";
-import { demandLines, loadRequest, readFiles } from "./plan.ts";
+import { loadRequest, readFiles } from "./plan.ts";
 import type { ClusterFlags, World } from "./world.ts";
 
 /** 2 when the files cannot be used. */

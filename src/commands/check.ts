@@ -1,14 +1,14 @@
 /** `kfwd check`: what is wrong or unwise in the files; with `--cluster` also what the clusters say to them. */
 import { KfwdError } from "../errors.ts";
 import { visible } from "../printable.ts";
-import type { GoodConfig, LoadedConfig } from "../runtime/index.ts";
+import { refuseUnknownProfiles, type GoodConfig, type LoadedConfig } from "../runtime/index.ts";
 import type { Diagnostic } from "../schema/diagnostic.ts";
 import type { ParseResult } from "../schema/parse.ts";
 import { examineAll, examinedRecord, exitOf } from "./clustercheck.ts";
 import { gainByRelay, type Gain } from "./gain.ts";
 import { fixFiles, refuseFix } from "./fix.ts";
 import { Output } from "./output.ts";
-import { findingRecord, loadRequest, refuseUnknownProfiles, refuseUntrusted, tellFindings } from "./plan.ts";
+import { findingRecord, loadRequest, refuseUntrusted, tellFindings } from "./plan.ts";
 import { clusterLines } from "./render/clusterview.ts";
 import { countText } from "./render/forward.ts";
 import { INTERRUPTED, type ClusterFlags, type Interrupt, type World } from "./world.ts";
@@ -41,7 +41,7 @@ export async function check(world: World, flags: CheckFlags): Promise<number> {
     return 0;
   }
   if (fixed.length > 0) first = await world.runtime.load(request);
-  if (first.parsed.kind === "valid") refuseUnknownProfiles(first.parsed, flags);
+  if (first.parsed.kind === "valid") refuseUnknownProfiles(first.parsed.details, flags.profile ?? []);
   const told = new Set<string>();
   const results = [await checkOne(world, flags, out, first, told)];
   for (const environment of flags.all ? othersOf(first.parsed) : []) {

@@ -3,9 +3,10 @@ import { createHash } from "node:crypto";
 import type { ProjectDetails, VariableUse } from "../schema/details.ts";
 import { placeText } from "../schema/diagnostic.ts";
 import type { ForwardSpec } from "../schema/spec.ts";
+import { refuseUnknownProfiles } from "../runtime/index.ts";
 import { refuseUnfit } from "./dotenv.ts";
 import { Output } from "./output.ts";
-import { chosenName, loadRequest, readFiles, refuseUnknownProfiles, tellParsed } from "./plan.ts";
+import { chosenName, loadRequest, readFiles, tellParsed } from "./plan.ts";
 import { configFields, configYaml } from "./render/configtext.ts";
 import { variablesText } from "./render/shells.ts";
 import type { FileFlags, World } from "./world.ts";
@@ -27,7 +28,7 @@ export async function config(world: World, flags: ConfigFlags): Promise<number> 
   if (flags.variables) return listVariables(world, flags, out, isJson);
   const loaded = await readFiles(world, loadRequest(world, flags), out);
   if (loaded === undefined) return 2;
-  refuseUnknownProfiles(loaded.parsed, flags);
+  refuseUnknownProfiles(loaded.parsed.details, flags.profile ?? []);
   const { parsed, ownName } = loaded;
   const { project, details } = parsed;
   const list = listOf(flags, project.forwards, details, isJson);
@@ -67,7 +68,7 @@ async function listVariables(
   const { parsed } = await world.runtime.load(loadRequest(world, flags));
   const unset = parsed.kind === "invalid" ? parsed.variables : undefined;
   if (unset === undefined) tellParsed(world, parsed, out);
-  if (parsed.kind === "valid") refuseUnknownProfiles(parsed, flags);
+  if (parsed.kind === "valid") refuseUnknownProfiles(parsed.details, flags.profile ?? []);
   const variables =
     parsed.kind === "valid" ? [...parsed.details.variables, ...parsed.details.idleVariables] : unset;
   return variables === undefined ? 2 : tellList(variableList(together(variables)), out, isJson);

@@ -1,8 +1,9 @@
 /** What `kfwd doctor` finds on this machine: Node, the file, the lock, local ports. */
 import { isRelayed } from "../relayed.ts";
 import { KfwdError } from "../errors.ts";
-import { globMatches } from "../glob.ts";
 import {
+  protectingGlob,
+  refuseUnknownProfiles,
   deathText,
   troubleFinding,
   type AttendHow,
@@ -15,7 +16,7 @@ import {
 import { placeText } from "../schema/diagnostic.ts";
 import type { ForwardSpec } from "../schema/spec.ts";
 import { shellWord } from "../shellword.ts";
-import { chosenProject, loadRequest, refuseUnknownProfiles, refuseUntrusted } from "./plan.ts";
+import { chosenProject, loadRequest, refuseUntrusted } from "./plan.ts";
 import { countText } from "./render/forward.ts";
 import type { ClusterFlags, World } from "./world.ts";
 
@@ -64,7 +65,7 @@ export async function lookAtFile(
     };
   }
   const good = { ...loaded, parsed };
-  refuseUnknownProfiles(parsed, flags);
+  refuseUnknownProfiles(parsed.details, flags.profile ?? []);
   const warnings = parsed.warnings.length + parsed.more;
   const count = countText(parsed.project.forwards.length, "forward");
   const finding: Finding =
@@ -113,8 +114,8 @@ export function protectFindings(
 ): readonly Finding[] {
   const globs = config.parsed.project.protect ?? [];
   return [...new Set(contexts)].flatMap((context): readonly Finding[] => {
-    const glob = globs.find((one) => globMatches(one, context));
-    if (glob === undefined || allowContext.includes(context)) return [];
+    const glob = protectingGlob(context, globs, allowContext);
+    if (glob === undefined) return [];
     const says = `is protected by the file ("${glob}"): nothing is started there unless it is allowed`;
     const hint = `kfwd up --allow-context ${shellWord(context)}`;
     return [{ id: "protect", about: context, state: "warn", says, hint }];

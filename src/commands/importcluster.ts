@@ -2,9 +2,9 @@
 import { resolve } from "node:path";
 import { KfwdError } from "../errors.ts";
 import { quoted } from "../printable.ts";
+import { refuseBadNamespace } from "../runtime/index.ts";
 import { complaintsOf } from "./complaints.ts";
 import type { ImportFlags } from "./import.ts";
-import { refuseBadNamespace } from "./plan.ts";
 import type { World } from "./world.ts";
 
 /** What was found, and what should be looked at. @throws KfwdError of exit status 2 or 4. */

@@ -4,14 +4,13 @@ import { basename, dirname, join, resolve } from "node:path";
 import { fileTrouble } from "../errno.ts";
 import { KfwdError } from "../errors.ts";
 import { quoted, visible } from "../printable.ts";
-import type { SeenService } from "../runtime/index.ts";
+import { refuseBadNamespace, type SeenService } from "../runtime/index.ts";
 import { readCompact } from "../schema/compact.ts";
 import { PROJECT_NAME, PROJECT_NAME_RULE } from "../schema/fields.ts";
 import { LABEL, LABEL_RULE } from "../schema/kube-name.ts";
 import { complaintsOf } from "./complaints.ts";
 import { writeNew } from "./newfile.ts";
 import { Output } from "./output.ts";
-import { refuseBadNamespace } from "./plan.ts";
 import { localPorts } from "./localports.ts";
 import type { SharedFlags, World } from "./world.ts";
 

@@ -1,20 +1,15 @@
 /** Reads the file for a command, and says what is wrong with it. */
 import { KfwdError } from "../errors.ts";
 import { delimiter, relative, resolve } from "node:path";
-import {
-  formatDiagnostics,
-  placeText,
-  type Diagnostic,
-  type FrameLine,
-  type Texts,
-} from "../schema/diagnostic.ts";
+import { formatDiagnostics, type Diagnostic, type FrameLine, type Texts } from "../schema/diagnostic.ts";
 import type { LintRule } from "../schema/lint-rules.ts";
 import { globMatches } from "../glob.ts";
-import { LABEL, LABEL_RULE } from "../schema/kube-name.ts";
 import { visibleJson } from "../printable.ts";
 import { suggestFrom } from "../suggest.ts";
 import {
   inEnvironment,
+  refuseBadNamespace,
+  refuseUnknownProfiles,
   type GoodConfig,
   type LoadedConfig,
   type LoadRequest,
@@ -26,7 +21,7 @@ import { shellWord } from "../shellword.ts";
 import type { Output } from "./output.ts";
 import { annotationOf } from "./render/annotation.ts";
 import { paintFrameLine } from "./render/errortext.ts";
-import type { FileFlags, ClusterFlags, SharedFlags, World } from "./world.ts";
+import type { ClusterFlags, SharedFlags, World } from "./world.ts";
 
 /** What files are read for: the more it does, the more of it must be allowed. */
 export type Purpose = "start" | "askCluster" | "setVariables" | "tell";
@@ -50,9 +45,13 @@ export async function readPlan(
   const request = { ...loadRequest(world, flags), names };
   const loaded = await readFiles(world, request, out, ["protected-context"]); // which is refused below
   if (loaded === undefined) return undefined;
-  refuseUnknownProfiles(loaded.parsed, flags);
+  refuseUnknownProfiles(loaded.parsed.details, flags.profile ?? []);
   const known = loaded.parsed.project.forwards.map(({ name }) => name);
-  if (purpose === "start") refuseProtected(world, loaded, flags, chooseNames(names, known));
+  if (purpose === "start") {
+    const allowedBy = (context: string): string => `--allow-context ${shellWord(context)}`;
+    const chosen = chooseNames(names, known);
+    world.runtime.refuseProtected(loaded, chosen, flags.allowContext ?? [], allowedBy);
+  }
   refuseUntrusted(world, loaded, flags, purpose);
   const { config, read, parsed, ownName } = loaded;
   const explicitName = chosenName(world, flags);
@@ -60,32 +59,6 @@ export async function readPlan(
   const project = inEnvironment(explicitName ?? ownName, environment);
   const allowContexts = flags.allowContext ?? [];
   return { config, read, forwards, ownName, explicitName, environment, project, allowContexts };
-}
-
-/** Of `--profile` alone: the variable may be meant for other projects, too. @throws KfwdError `UNKNOWN_PROFILE`. */
-export function refuseUnknownProfiles({ details }: GoodConfig["parsed"], { profile = [] }: FileFlags): void {
-  const known = [...new Set(details.entries.flatMap(({ profiles }) => profiles))];
-  const unknown = profile.find((name) => !known.includes(name));
-  if (unknown === undefined) return;
-  const hint =
-    known.length === 0 ? "no forward of the file has a profile" : suggestFrom(unknown, known, "known");
-  throw new KfwdError("UNKNOWN_PROFILE", `no profile named "${unknown}"`, { hint });
-}
-
-/** @throws KfwdError `PROTECTED_CONTEXT`. */
-function refuseProtected(
-  world: World,
-  loaded: GoodConfig,
-  flags: ClusterFlags,
-  names: readonly string[],
-): void {
-  const found = world.runtime.protectedContext(loaded, names, flags.allowContext ?? []);
-  if (found === undefined) return;
-  const { context, glob, forward } = found;
-  throw new KfwdError("PROTECTED_CONTEXT", `context "${context}" matches protect "${glob}"`, {
-    detail: `  forward "${forward}" would be started there`,
-    hint: `--allow-context ${shellWord(context)}`,
-  });
 }
 
 /** @throws KfwdError `UNTRUSTED`. */
@@ -96,28 +69,7 @@ export function refuseUntrusted(
   purpose: Purpose,
 ): void {
   if (flags.trust ?? world.env["KFWD_TRUST"] === "1") return;
-  const question = world.runtime.trustQuestion(loaded, flags.kubeconfig);
-  const demands = question.demands.filter(({ kind }) => REFUSED[purpose](kind));
-  if (demands.length === 0 || world.runtime.isAllowed(question)) return;
-  const [first] = demands;
-  throw new KfwdError(
-    "UNTRUSTED",
-    `"${loaded.config.shownAs}" is not trusted, and asks for more than it may`,
-    {
-      detail: demandLines(demands).join("\n"),
-      place: first?.source,
-    },
-  );
-}
-
-const DEMANDS_SHOWN = 10;
-
-/** What files want that needs trust, a line for each. */
-export function demandLines(demands: TrustQuestion["demands"]): readonly string[] {
-  const lines = demands
-    .slice(0, DEMANDS_SHOWN)
-    .map(({ message, source }) => `  ${placeText(source)}: ${message}`);
-  return demands.length > DEMANDS_SHOWN ? [...lines, `  and ${demands.length - DEMANDS_SHOWN} more`] : lines;
+  world.runtime.refuseUntrusted(loaded, flags.kubeconfig, REFUSED[purpose]);
 }
 
 /** Reads the files and tells what is wrong in them; undefined when they are not fit for use (exit status 2). */
@@ -167,13 +119,6 @@ export function loadRequest(world: World, flags: ClusterFlags): LoadRequest {
       ...(kubeconfig !== undefined && { kubeconfig }),
     },
   };
-}
-
-/** @throws KfwdError `USAGE`. */
-export function refuseBadNamespace(namespace: string | undefined): void {
-  if (namespace === undefined || LABEL.test(namespace)) return;
-  const hint = `a namespace is ${LABEL_RULE}`;
-  throw new KfwdError("USAGE", `"${namespace}" cannot be a namespace`, { hint });
 }
 
 /** `-p`, else KFWD_PROJECT. */

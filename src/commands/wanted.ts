@@ -1,8 +1,7 @@
 /** What `up` and `run` want of the files: read when they begin, and by `up` again when they change. */
 import { resolve, dirname, basename, extname, join } from "node:path";
 import { KfwdError } from "../errors.ts";
-import type { UpPlan } from "../runtime/index.ts";
-import { refuseMetadata } from "./metadata.ts";
+import { refuseMetadata, type UpPlan } from "../runtime/index.ts";
 import type { Output } from "./output.ts";
 import { chooseNames, loadRequest, readPlan, type Chosen } from "./plan.ts";
 import { withTtl } from "./ttl.ts";
@@ -34,6 +33,7 @@ export async function readWanted(
   refuseMetadata(
     plan.forwards.filter(({ name }) => chosen.names.includes(name)),
     flags.allowMetadata ?? [],
+    (host) => `\`--allow-metadata ${host}\``,
   );
   const lasting = withTtl(plan, chosen.names, flags.ttl);
   return { plan: { ...lasting, again: againOf(world, flags, plan) }, chosen };

@@ -1,16 +1,17 @@
 /** From options to what is to be kept up: reads the files, and refuses what a person would have to agree to. */
 import { delimiter } from "node:path";
 import { KfwdError } from "../errors.ts";
-import { isMetadataHost } from "../linklocal.ts";
 import {
   inEnvironment,
+  refuseBadNamespace,
+  refuseMetadata,
+  refuseUnknownProfiles,
   type GoodConfig,
   type LoadRequest,
   type Runtime,
   type UpPlan,
 } from "../runtime/index.ts";
 import { formatDiagnostics, placeText, type Diagnostic } from "../schema/diagnostic.ts";
-import { LABEL, LABEL_RULE } from "../schema/kube-name.ts";
 import type { ForwardSpec } from "../schema/spec.ts";
 import { suggestFrom } from "../suggest.ts";
 import type { UpOptions, Warning } from "./api.ts";
@@ -31,16 +32,18 @@ export async function readPlan(runtime: Runtime, options: UpOptions, variables: 
   const { parsed, ...loaded } = await runtime.load(requestOf(options, variables));
   if (parsed.kind === "invalid") throw invalid(parsed.diagnostics, parsed.more, parsed.texts);
   const good: GoodConfig = { ...loaded, parsed };
-  refuseUnknownProfiles(good, options.profiles);
+  refuseUnknownProfiles(parsed.details, options.profiles ?? []);
   const { forwards, environment } = parsed.project;
   const chosen = chosenOf(forwards, options.names);
-  refuseProtected(runtime, good, chosen, options.allowContexts);
-  refuseUntrusted(runtime, good, options, variables);
-  refuseMetadata(chosen, options.allowMetadata);
+  const allowContexts = options.allowContexts ?? [];
+  const names = chosen.map(({ name }) => name);
+  runtime.refuseProtected(good, names, allowContexts, (context) => `allowContexts: ${listed(context)}`);
+  if (!(options.trust ?? variables["KFWD_TRUST"] === "1"))
+    runtime.refuseUntrusted(good, options.kubeconfig, () => true);
+  refuseMetadata(chosen, options.allowMetadata ?? [], (host) => `allowMetadata: ${listed(host)}`);
   const explicitName = options.project ?? (variables["KFWD_PROJECT"] || undefined);
   const { config, read, ownName } = good;
   const project = inEnvironment(explicitName ?? ownName, environment);
-  const allowContexts = options.allowContexts ?? [];
   return {
     plan: { config, read, forwards, ownName, explicitName, environment, project, allowContexts },
     chosen,
@@ -54,12 +57,14 @@ export async function readPlan(runtime: Runtime, options: UpOptions, variables: 
   };
 }
 
+/** An option's value that names one thing. */
+function listed(name: string): string {
+  return JSON.stringify([name]);
+}
+
 function requestOf(options: UpOptions, variables: Variables): LoadRequest {
   const { context, namespace, kubeconfig } = options;
-  if (namespace !== undefined && !LABEL.test(namespace)) {
-    const hint = `a namespace is ${LABEL_RULE}`;
-    throw new KfwdError("USAGE", `"${namespace}" cannot be a namespace`, { hint });
-  }
+  refuseBadNamespace(namespace);
   const files = listOf(options.file) ?? wordsOf(variables["KFWD_FILE"], delimiter);
   if (files.includes("-")) {
     throw new KfwdError("USAGE", "the library reads no standard input", { hint: "name a file" });
@@ -102,15 +107,6 @@ function invalid(found: readonly Diagnostic[], more: number, texts: ReadonlyMap<
   });
 }
 
-function refuseUnknownProfiles({ parsed }: GoodConfig, wanted: readonly string[] = []): void {
-  const known = [...new Set(parsed.details.entries.flatMap(({ profiles }) => profiles))];
-  const unknown = wanted.find((name) => !known.includes(name));
-  if (unknown === undefined) return;
-  const hint =
-    known.length === 0 ? "no forward of the file has a profile" : suggestFrom(unknown, known, "known");
-  throw new KfwdError("UNKNOWN_PROFILE", `no profile named "${unknown}"`, { hint });
-}
-
 /** Whole names only: what is typed as `forwards.kafka` must be one forward. */
 function chosenOf(
   forwards: readonly ForwardSpec[],
@@ -136,54 +132,4 @@ function refuseUnknown(name: string, forwards: readonly ForwardSpec[]): void {
   const hint =
     items.length === 0 ? suggestFrom(name, known, "known") : `it stands for several: ${items.join(", ")}`;
   throw new KfwdError("UNKNOWN_FORWARD", `no forward named "${name}"`, { hint });
-}
-
-function refuseProtected(
-  runtime: Runtime,
-  good: GoodConfig,
-  chosen: readonly ForwardSpec[],
-  allowed: readonly string[] = [],
-): void {
-  const names = chosen.map(({ name }) => name);
-  const found = runtime.protectedContext(good, names, allowed);
-  if (found === undefined) return;
-  const { context, glob, forward } = found;
-  throw new KfwdError("PROTECTED_CONTEXT", `context "${context}" matches protect "${glob}"`, {
-    detail: `  forward "${forward}" would be started there`,
-    hint: `allowContexts: [${JSON.stringify(context)}]`,
-  });
-}
-
-const DEMANDS_SHOWN = 10;
-
-function refuseUntrusted(
-  runtime: Runtime,
-  good: GoodConfig,
-  { trust, kubeconfig }: UpOptions,
-  variables: Variables,
-): void {
-  if (trust ?? variables["KFWD_TRUST"] === "1") return;
-  const question = runtime.trustQuestion(good, kubeconfig);
-  const { demands } = question;
-  const [first] = demands;
-  if (first === undefined || runtime.isAllowed(question)) return;
-  const lines = demands
-    .slice(0, DEMANDS_SHOWN)
-    .map(({ message, source }) => `  ${placeText(source)}: ${message}`);
-  if (demands.length > DEMANDS_SHOWN) lines.push(`  and ${demands.length - DEMANDS_SHOWN} more`);
-  throw new KfwdError("UNTRUSTED", `"${good.config.shownAs}" is not trusted, and asks for more than it may`, {
-    detail: lines.join("\n"),
-    place: first.source,
-  });
-}
-
-function refuseMetadata(chosen: readonly ForwardSpec[], allowed: readonly string[] = []): void {
-  for (const { name, target, source } of chosen) {
-    if (target.kind !== "host" || allowed.includes(target.name) || !isMetadataHost(target.name)) continue;
-    const message = `forward "${name}" leads to "${target.name}", where a cloud's machines get their credentials`;
-    throw new KfwdError("METADATA_HOST", message, {
-      hint: `allowMetadata: [${JSON.stringify(target.name)}] if that is what you want`,
-      place: source,
-    });
-  }
 }

@@ -21,12 +21,13 @@ import {
   protectedContext,
   trustQuestion,
   type GoodConfig,
-  type ProtectedContext,
   type TrustQuestion,
 } from "./files/guard.ts";
 import { contextsIn, type NamedContext } from "./files/kubecontexts.ts";
 import { kubeconfigPaths } from "./files/kubefacts.ts";
 import { checkFolders, checkKubeconfigFiles } from "./files/localcheck.ts";
+import { protectedError } from "./files/protect.ts";
+import { untrustedError, type HintOf } from "./files/refusals.ts";
 import { loadProject, type LoadedConfig, type LoadRequest } from "./files/projectload.ts";
 import {
   findProject,
@@ -70,6 +71,8 @@ export type { LockRecord } from "./wire/lockrecord.ts";
 export type { NamedContext } from "./files/kubecontexts.ts";
 export { inEnvironment } from "./projects.ts";
 export type { GoodConfig, TrustQuestion } from "./files/guard.ts";
+export { protectingGlob } from "./files/protect.ts";
+export { demandLines, refuseBadNamespace, refuseMetadata, refuseUnknownProfiles } from "./files/refusals.ts";
 export type { LoadedConfig, LoadRequest } from "./files/projectload.ts";
 export { LOG_LEVELS, decodeLogLine, type LogLevel, type LogLine } from "./wire/logline.ts";
 export { mendText, refuseUnwritable, replaceFile } from "./files/mendfile.ts";
@@ -148,13 +151,15 @@ export class Runtime {
     return loadProject({ cwd, version, readStdin, home, env, platform }, request);
   }
 
-  /** The first protected context in which a forward would be started. */
-  protectedContext(
+  /** @throws KfwdError `PROTECTED_CONTEXT` for the first in which one of the forwards would be started. */
+  refuseProtected(
     config: GoodConfig,
-    names: readonly string[] | null,
+    names: readonly string[],
     allowed: readonly string[],
-  ): ProtectedContext | undefined {
-    return protectedContext(config, names, allowed, this.#world.facts);
+    hintOf: HintOf,
+  ): void {
+    const found = protectedContext(config, names, allowed, this.#world.facts);
+    if (found !== undefined) throw protectedError(found, hintOf(found.context));
   }
 
   /** What the files want that only trusted ones may have. `kubeconfig`: as on the command line. */
@@ -163,9 +168,19 @@ export class Runtime {
     return trustQuestion(config, flagged, this.#world.facts);
   }
 
-  /** Whether the user has allowed the files as they are now. */
-  isAllowed(question: TrustQuestion): boolean {
-    return isAllowed(question, this.#world.facts);
+  /**
+   * @throws KfwdError `UNTRUSTED` where the files want what `isRefused`, and the user has not allowed them as they are
+   * now. `kubeconfig`: as on the command line.
+   */
+  refuseUntrusted(
+    config: GoodConfig,
+    kubeconfig: string | undefined,
+    isRefused: (kind: TrustQuestion["demands"][number]["kind"]) => boolean,
+  ): void {
+    const question = this.trustQuestion(config, kubeconfig);
+    const demands = question.demands.filter(({ kind }) => isRefused(kind));
+    if (demands.length === 0 || isAllowed(question, this.#world.facts)) return;
+    throw untrustedError(config.config.shownAs, demands);
   }
 
   /** Allows the files as they are now. @throws KfwdError `STATE_FOLDER`. */

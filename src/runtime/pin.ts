@@ -1,9 +1,9 @@
 /** Where a forward leads at the time of an `apply`, and where it must not lead. */
 import { KfwdError } from "../errors.ts";
-import { globMatches } from "../glob.ts";
 import type { ForwardSpec } from "../schema/spec.ts";
 import { shellWord } from "../shellword.ts";
 import type { Deps, Place } from "./deps.ts";
+import { protectedError, protectingGlob } from "./files/protect.ts";
 
 /** A spec and where it leads, as the kubeconfig says at the time of `apply`. */
 export interface Pinned {
@@ -33,12 +33,7 @@ export function refuseProtected(
   { name, context, protect = [], source }: ForwardSpec,
   allowed: readonly string[] = [],
 ): void {
-  if (context === undefined || allowed.includes(context)) return;
-  const glob = protect.find((one) => globMatches(one, context));
-  if (glob === undefined) return;
-  throw new KfwdError("PROTECTED_CONTEXT", `context "${context}" matches protect "${glob}"`, {
-    detail: `  forward "${name}" would be started there`,
-    hint: `--allow-context ${shellWord(context)}`,
-    place: source,
-  });
+  const glob = protectingGlob(context, protect, allowed);
+  if (context === undefined || glob === undefined) return;
+  throw protectedError({ context, glob, forward: name }, `--allow-context ${shellWord(context)}`, source);
 }

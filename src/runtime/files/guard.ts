@@ -1,24 +1,17 @@
 /** What stands between a file and the clusters and ports of who runs it: protected contexts, and trust. */
 import { createHash } from "node:crypto";
-import { globMatches } from "../../glob.ts";
 import { quoted } from "../../printable.ts";
 import type { TrustDemand } from "../../schema/details.ts";
 import type { ParseResult } from "../../schema/parse.ts";
 import type { PlaceFacts } from "../daemon/place.ts";
 import { currentContextOf, kubeconfigPaths, lookAtKubeconfig } from "./kubefacts.ts";
 import type { LoadedConfig } from "./projectload.ts";
+import { protectingGlob, type ProtectedContext } from "./protect.ts";
 import { areTrusted, trust, type ReadFile } from "./trust.ts";
 
 /** Files that are right. */
 export interface GoodConfig extends LoadedConfig {
   readonly parsed: Extract<ParseResult, { readonly kind: "valid" }>;
-}
-
-/** A context that the files protect, in which a forward would be started. */
-export interface ProtectedContext {
-  readonly context: string;
-  readonly glob: string;
-  readonly forward: string;
 }
 
 /** The first protected context among those of the forwards; `names` null: of all of them. */
@@ -37,9 +30,8 @@ export function protectedContext(
       current.set(kubeconfig, currentContextOf(kubeconfigPaths(kubeconfig, facts.env, facts.home)));
     }
     const context = own ?? current.get(kubeconfig);
-    if (context === undefined || allowed.includes(context)) continue;
-    const glob = protect.find((one) => globMatches(one, context));
-    if (glob !== undefined) return { context, glob, forward: name };
+    const glob = protectingGlob(context, protect, allowed);
+    if (context !== undefined && glob !== undefined) return { context, glob, forward: name };
   }
   return undefined;
 }

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import type { ForwardSpec } from "../schema/spec.ts";
-import { refuseMetadata } from "./metadata.ts";
+import type { ForwardSpec } from "../../schema/spec.ts";
+import { refuseMetadata } from "./refusals.ts";
 
 function to(target: ForwardSpec["target"]): ForwardSpec {
   return {
@@ -15,10 +15,11 @@ function to(target: ForwardSpec["target"]): ForwardSpec {
   };
 }
 
+const hintOf = (host: string): string => `\`--allow-metadata ${host}\``;
 const metadata = to({ kind: "host", name: "169.254.169.254" });
 
 test("a host where machines keep credentials is refused, with its place", () => {
-  expect(() => refuseMetadata([to({ kind: "host", name: "db.example" }), metadata], [])).toThrowError(
+  expect(() => refuseMetadata([to({ kind: "host", name: "db.example" }), metadata], [], hintOf)).toThrowError(
     expect.objectContaining({
       code: "METADATA_HOST",
       place: { file: "forwards.yaml", line: 4, column: 3 },
@@ -32,9 +33,9 @@ test.each<[string, ForwardSpec, readonly string[]]>([
   ["any other host", to({ kind: "host", name: "db.example" }), []],
   ["a Service of such a name", to({ kind: "svc", name: "metadata" }), []],
 ])("%s is not", (_name, spec, allowed) => {
-  expect(() => refuseMetadata([spec], allowed)).not.toThrow();
+  expect(() => refuseMetadata([spec], allowed, hintOf)).not.toThrow();
 });
 
 test("one host that is allowed allows no other", () => {
-  expect(() => refuseMetadata([metadata], ["169.254.169.253"])).toThrow("leads to");
+  expect(() => refuseMetadata([metadata], ["169.254.169.253"], hintOf)).toThrow("leads to");
 });
