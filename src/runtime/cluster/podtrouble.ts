@@ -24,6 +24,7 @@ export const ContainerStatus = z.object({
   lastState: State,
 });
 
+/** What is so of a pod, or is not, and why. */
 export const Condition = z.object({
   type: z.string(),
   status: z.string(),
@@ -48,13 +49,22 @@ export interface PodFacts {
 /** `CrashLoopBackOff (last exit 137 OOMKilled, 4 restarts)`, `Pending (Unschedulable: …)`, `not ready`. */
 export function troubleOf(pod: PodFacts): string {
   if (pod.phase === "Failed" || pod.phase === "Succeeded") return ended(pod);
-  const scheduled = pod.conditions.find((c) => c.type === "PodScheduled");
-  if (scheduled?.status === "False")
-    return pending(scheduled.reason ?? "not scheduled", scheduled.message ?? "");
+  const unscheduled = unscheduledIn(pod.conditions);
+  if (unscheduled) return pending(unscheduled.reason ?? "not scheduled", unscheduled.message ?? "");
   const stuck = firstTrouble(pod.initContainers) ?? firstTrouble(pod.containers);
   if (stuck !== undefined) return stuck;
   if (pod.phase === "Pending") return pending(waitingReason(pod) ?? "", "");
   return pod.phase === "Running" ? "not ready" : pod.phase;
+}
+
+/** What the scheduler says of a pod that it has no node for. */
+export function unscheduledIn(conditions: Conditions): Conditions[number] | undefined {
+  return conditions.find(({ type, status }) => type === "PodScheduled" && status === "False");
+}
+
+/** Whether a container waits for its image: `ErrImagePull`, `ImagePullBackOff`, `InvalidImageName` and the like. */
+export function isImageTrouble(waiting: string): boolean {
+  return waiting.includes("Image");
 }
 
 function ended({ phase, reason, containers }: PodFacts): string {
@@ -82,7 +92,7 @@ function waitingDetails(
   { state, lastState, image, restartCount }: ContainerStatuses[number],
 ): readonly string[] {
   const message = state?.waiting?.message ?? "";
-  if (waiting.includes("Image")) {
+  if (isImageTrouble(waiting)) {
     const cause = causeIn(message);
     return [cause === "" ? image : `${image}: ${cause}`];
   }

@@ -3,6 +3,7 @@ import * as z from "zod/mini";
 import { ERRORS } from "../../errors.ts";
 import type { Reason } from "../core/status.ts";
 import { ApiRefusal, reasonOf } from "./failures.ts";
+import { Condition, ContainerStatus, isImageTrouble, unscheduledIn } from "./podtrouble.ts";
 
 const ELSEWHERE = "`relay.namespace` names another namespace for it";
 
@@ -46,44 +47,16 @@ function fieldsOf(text: string): readonly string[] {
   return text.split(/(?<=\)), /).map((field) => field.trim());
 }
 
-const WaitingState = z.nullish(z.object({ reason: z.nullish(z.string()), message: z.nullish(z.string()) }));
-const EndedState = z.nullish(
-  z.object({
-    exitCode: z.optional(z.number()),
-    reason: z.nullish(z.string()),
-    message: z.nullish(z.string()),
-  }),
-);
 const PodShape = z.object({
   spec: z.object({ containers: z.array(z.object({ name: z.string(), image: z.nullish(z.string()) })) }),
   status: z.nullish(
     z.object({
-      phase: z.nullish(z.string()),
-      reason: z.nullish(z.string()),
       message: z.nullish(z.string()),
-      conditions: z.nullish(
-        z.array(
-          z.object({
-            type: z.string(),
-            status: z.string(),
-            reason: z.nullish(z.string()),
-            message: z.nullish(z.string()),
-          }),
-        ),
-      ),
-      containerStatuses: z.nullish(
-        z.array(
-          z.object({
-            name: z.string(),
-            state: z.nullish(z.object({ waiting: WaitingState, terminated: EndedState })),
-          }),
-        ),
-      ),
+      conditions: z.nullish(z.array(Condition)),
+      containerStatuses: z.nullish(z.array(ContainerStatus)),
     }),
   ),
 });
-
-const PULL = /^(?:Err)?Image|^InvalidImageName/;
 
 /** The pod is there and does not run. `trouble` is what the list of pods says; the object says more. */
 export function podTrouble(name: string, trouble: string, json: unknown): Reason {
@@ -98,7 +71,7 @@ export function podTrouble(name: string, trouble: string, json: unknown): Reason
   const state = status?.containerStatuses?.find((one) => one.name === "relay")?.state;
   const image = spec.containers.find((one) => one.name === "relay")?.image ?? "";
   const waiting = state?.waiting;
-  if (waiting?.reason && PULL.test(waiting.reason)) {
+  if (waiting?.reason && isImageTrouble(waiting.reason)) {
     const said = (waiting.message ?? "").trim();
     return {
       code: waiting.reason,
@@ -107,9 +80,7 @@ export function podTrouble(name: string, trouble: string, json: unknown): Reason
       hint: "`relay.image` names another image, `relay.imagePullSecrets` the credentials for this one",
     };
   }
-  const unscheduled = status?.conditions?.find(
-    (one) => one.type === "PodScheduled" && one.status === "False",
-  );
+  const unscheduled = unscheduledIn(status?.conditions ?? []);
   if (unscheduled) {
     const code = unscheduled.reason ?? "Unschedulable";
     const message = `relay pod "${name}" finds no node: ${unscheduled.message ?? code}`;
