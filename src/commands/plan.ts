@@ -34,13 +34,17 @@ const REFUSED: Readonly<Record<Purpose, (kind: TrustQuestion["demands"][number][
   tell: () => false,
 };
 
-/** The files as a plan; undefined when they are not fit for use, which has been said then (exit status 2). */
+/**
+ * The files as a plan; undefined when they are not fit for use, which has been said then (exit status 2).
+ * `choose` has those of the known ones that the names mean.
+ */
 export async function readPlan(
   world: World,
   flags: ClusterFlags,
   names: readonly string[],
   out: Output,
   purpose: Purpose,
+  choose = (known: readonly string[]): readonly string[] => chooseNames(names, known),
 ): Promise<UpPlan | undefined> {
   const request = { ...loadRequest(world, flags), names };
   const loaded = await readFiles(world, request, out, ["protected-context"]); // which is refused below
@@ -49,7 +53,7 @@ export async function readPlan(
   const known = loaded.parsed.project.forwards.map(({ name }) => name);
   if (purpose === "start") {
     const allowedBy = (context: string): string => `--allow-context ${shellWord(context)}`;
-    const chosen = chooseNames(names, known);
+    const chosen = choose(known);
     world.runtime.refuseProtected(loaded, chosen, flags.allowContext ?? [], allowedBy);
   }
   refuseUntrusted(world, loaded, flags, purpose);
@@ -165,6 +169,8 @@ export interface Chosen {
   readonly names: readonly string[];
   /** The user named them: the others are left alone. */
   readonly only: boolean;
+  /** What was chosen when the files were read before, and is in them no more. */
+  readonly gone?: readonly string[];
 }
 
 /** `*` stands for any characters of a name, `?` for one; no name has one of them. */
@@ -192,6 +198,17 @@ export function chooseNames(wanted: readonly string[], known: readonly string[])
     throw new KfwdError("UNKNOWN_FORWARD", `no forward ${what} "${unknown}"`, { hint });
   }
   const chosen = new Set(found.flatMap(([, names]) => names));
+  return known.filter((name) => chosen.has(name));
+}
+
+/** As {@link chooseNames} of a later reading: what was chosen `before` still is, and words may mean nothing any more. */
+export function chooseAgain(
+  wanted: readonly string[],
+  before: readonly string[],
+  known: readonly string[],
+): readonly string[] {
+  if (wanted.length === 0 && before.length === 0) return known;
+  const chosen = new Set([...before, ...wanted.flatMap((word) => namesMeant(word, known))]);
   return known.filter((name) => chosen.has(name));
 }
 

@@ -3,10 +3,11 @@ import { KfwdError } from "../errors.ts";
 import type { FileWatch, Session, UpPlan } from "../runtime/index.ts";
 import type { ForwardSpec } from "../schema/spec.ts";
 import type { Output } from "./output.ts";
+import type { Chosen } from "./plan.ts";
 import { changesText } from "./render/changes.ts";
 import type { Reporter } from "./reporter.ts";
 import { touched, type TouchFlags } from "./touched.ts";
-import { markOf, readingOf, readWanted, type Reading, type WantedFlags } from "./wanted.ts";
+import { markOf, readingOf, readWanted, type Reading, type Wanted, type WantedFlags } from "./wanted.ts";
 import type { World } from "./world.ts";
 
 /** What it takes to read again what was read before. */
@@ -19,7 +20,7 @@ export interface RereadDeps {
   readonly session: Session;
   readonly reporter: Reporter;
   /** What the first reading came to. */
-  readonly first: UpPlan;
+  readonly first: Wanted;
 }
 
 /** Off until it is switched on. One reading at a time; changes that come meanwhile are read after it, once. */
@@ -27,6 +28,7 @@ export class Rereader implements Disposable {
   readonly #deps: RereadDeps;
   readonly #flags: WantedFlags & TouchFlags;
   #specs: readonly ForwardSpec[];
+  #chosen: Chosen;
   #mark: string;
   #paths: readonly string[] = [];
   #watch: FileWatch | undefined;
@@ -34,8 +36,9 @@ export class Rereader implements Disposable {
 
   constructor(deps: RereadDeps) {
     this.#deps = deps;
-    const { environment, forwards, read } = deps.first;
+    const { environment, forwards, read } = deps.first.plan;
     this.#specs = forwards;
+    this.#chosen = deps.first.chosen;
     this.#mark = markOf(read);
     // `--trust` and `--force-recreate` were for the files as they were; another environment has a supervisor of its own.
     const once = { trust: false, forceRecreate: false };
@@ -90,14 +93,16 @@ export class Rereader implements Disposable {
     const { mark } = await this.#read();
     if (mark === this.#mark) return;
     this.#mark = mark;
-    const wanted = await readWanted(world, this.#flags, names, out);
+    const before = this.#chosen.only ? this.#chosen.names : [];
+    const wanted = await readWanted(world, this.#flags, names, out, before);
     if (wanted === undefined) return out.note(UNCHANGED);
     const { plan, chosen } = wanted;
-    refuseMove(first, plan);
+    refuseMove(first.plan, plan);
     const request = world.runtime.applyRequest(plan, touched(chosen, this.#flags));
     const owner = session.kind === "claimed" ? "client" : "project";
     const { changes } = await session.control.apply({ ...request, owner });
     this.#specs = plan.forwards;
+    this.#chosen = chosen;
     reporter.plan(changes);
     out.note(`${plan.config.shownAs} was read again: ${changesText(changes)}`);
   }
@@ -107,7 +112,7 @@ export class Rereader implements Disposable {
     const { world, first } = this.#deps;
     for (let tries = 1; ; tries++) {
       this.#watch?.watch(this.#paths);
-      const reading = await readingOf(world, this.#flags, first.config);
+      const reading = await readingOf(world, this.#flags, first.plan.config);
       const isKnown = reading.paths.every((path) => this.#paths.includes(path));
       this.#paths = reading.paths;
       if (isKnown || tries === TRIES_MAX) return reading;

@@ -12,11 +12,11 @@ export interface TouchFlags {
 
 /** With `--keep-orphans` all forwards of the file are named, so that nothing else is touched. */
 export function touched(
-  { names, only }: Chosen,
+  { names, only, gone = [] }: Chosen,
   { keepOrphans, forceRecreate, recreate }: TouchFlags,
 ): Pick<UpManner, "names" | "recreate"> {
   return {
-    names: only || keepOrphans === true ? names : null,
+    names: keepOrphans === true ? names : only ? [...names, ...gone] : null,
     ...(forceRecreate === true && { recreate: "all" }),
     ...(recreate === false && { recreate: "none" }),
   };

@@ -23,6 +23,8 @@ export interface UpFlags extends WantedFlags, TouchFlags {
   readonly dryRun?: boolean;
   readonly exitCode?: boolean;
   readonly failFast?: boolean;
+  /** A supervisor has its files read again: the names are those of forwards that it keeps. */
+  readonly reread?: boolean;
 }
 
 /** `up -d` does not wait for pods, only for a first word on each forward. */
@@ -35,18 +37,11 @@ const WAIT_TIMEOUT = "60s";
 
 export async function up(world: World, wanted: readonly string[], flags: UpFlags): Promise<number> {
   const out = new Output(world, flags);
-  if (flags.waitTimeout !== undefined && flags.wait !== true) {
-    throw new KfwdError("USAGE", "--wait-timeout says how long --wait waits", { hint: "add --wait" });
-  }
   const detached = flags.detach === true || flags.wait === true;
-  if (flags.watch && detached) {
-    const message =
-      "--watch is for the foreground: a supervisor in the background reads its files again on SIGHUP";
-    throw new KfwdError("USAGE", message, { hint: "kfwd up -d, and again after a change" });
-  }
+  refuseUnfit(flags, detached);
   const waitMs = parseDuration(flags.waitTimeout ?? WAIT_TIMEOUT, "--wait-timeout");
   const drainMs = parseDuration(flags.timeout ?? "5s", "--timeout");
-  const first = await readWanted(world, flags, wanted, out);
+  const first = await readFirst(world, out, wanted, flags);
   if (first === undefined) return 2;
   const { plan, chosen } = first;
   if (flags.watch && plan.config.path === null) {
@@ -85,7 +80,7 @@ export async function up(world: World, wanted: readonly string[], flags: UpFlags
     interrupts = new Interrupts(world);
     early[Symbol.dispose](); // only now: a signal on its way to a listener is lost when no other is there
     const { board, reporter } = start;
-    const reading = new Rereader({ world, out, flags, names: wanted, session, reporter, first: plan });
+    const reading = new Rereader({ world, out, flags, names: wanted, session, reporter, first });
     rereader = reading;
     if (flags.watch) void rereader.start();
     const keys = withKeys ? { specs: () => reading.specs, rereader } : undefined;
@@ -103,6 +98,27 @@ export async function up(world: World, wanted: readonly string[], flags: UpFlags
     interrupts?.[Symbol.dispose](); // not before: one Ctrl-C too many would leave the lock behind
     early[Symbol.dispose]();
   }
+}
+
+/** @throws KfwdError `USAGE`. */
+function refuseUnfit({ wait, waitTimeout, watch }: UpFlags, detached: boolean): void {
+  if (waitTimeout !== undefined && wait !== true) {
+    throw new KfwdError("USAGE", "--wait-timeout says how long --wait waits", { hint: "add --wait" });
+  }
+  if (!watch || !detached) return;
+  const message =
+    "--watch is for the foreground: a supervisor in the background reads its files again on SIGHUP";
+  throw new KfwdError("USAGE", message, { hint: "kfwd up -d, and again after a change" });
+}
+
+function readFirst(
+  world: World,
+  out: Output,
+  wanted: readonly string[],
+  flags: UpFlags,
+): ReturnType<typeof readWanted> {
+  if (flags.reread) return readWanted(world, flags, [], out, wanted); // a supervisor's, and not its first
+  return readWanted(world, flags, wanted, out);
 }
 
 /** With keys the supervisor is a process of its own, so that it can be left; until then it ends with this one. */

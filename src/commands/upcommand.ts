@@ -1,5 +1,5 @@
 /** `kfwd up` on the command line. */
-import type { Command } from "commander";
+import { Option, type Command } from "commander";
 import { KfwdError } from "../errors.ts";
 import type { CommandKit } from "./filecommands.ts";
 import { up, type UpFlags } from "./up.ts";
@@ -45,6 +45,7 @@ export function addUp({ world, outcome, command, shared, clusterFlags }: Command
       "stop the forwards by themselves after so long, such as 30m; `up` again begins anew",
     )
     .option("-w, --watch", "read the files again when they change")
+    .addOption(new Option("--reread").hideHelp()) // of a supervisor in the background, see `Rereading`
     .addHelpText(
       "after",
       "\nOn a terminal `?` tells the keys; KFWD_MENU=0 switches them off.\n\nExamples:\n  kfwd up                     keep all forwards until Ctrl-C\n  kfwd up -d --wait api db    two of them, in the background, ready when it returns\n  kfwd up --dry-run           what would be started, replaced and stopped",

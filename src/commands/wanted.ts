@@ -3,7 +3,7 @@ import { resolve, dirname, basename, extname, join } from "node:path";
 import { KfwdError } from "../errors.ts";
 import { refuseMetadata, type UpPlan } from "../runtime/index.ts";
 import type { Output } from "./output.ts";
-import { chooseNames, loadRequest, readPlan, type Chosen } from "./plan.ts";
+import { chooseAgain, chooseNames, loadRequest, readPlan, type Chosen } from "./plan.ts";
 import { withTtl } from "./ttl.ts";
 import type { ClusterFlags, World } from "./world.ts";
 
@@ -19,17 +19,25 @@ export interface Wanted {
   readonly chosen: Chosen;
 }
 
-/** Undefined when the files are not fit for use, which has been said then. @throws KfwdError of exit status 2. */
+/**
+ * `before`: what was chosen of the same files by name when they were read before; what has left them since is no mistake.
+ * Undefined when the files are not fit for use, which has been said then. @throws KfwdError of exit status 2.
+ */
 export async function readWanted(
   world: World,
   flags: WantedFlags,
   names: readonly string[],
   out: Output,
+  before?: readonly string[],
 ): Promise<Wanted | undefined> {
-  const plan = await readPlan(world, flags, names, out, "start");
+  const choose = (known: readonly string[]): readonly string[] =>
+    before === undefined ? chooseNames(names, known) : chooseAgain(names, before, known);
+  const named = [...names, ...(before ?? [])];
+  const plan = await readPlan(world, flags, named, out, "start", choose);
   if (plan === undefined) return undefined;
   const known = plan.forwards.map(({ name }) => name);
-  const chosen: Chosen = { names: chooseNames(names, known), only: names.length > 0 };
+  const gone = before?.filter((name) => !known.includes(name)) ?? [];
+  const chosen: Chosen = { names: choose(known), only: named.length > 0, gone };
   refuseMetadata(
     plan.forwards.filter(({ name }) => chosen.names.includes(name)),
     flags.allowMetadata ?? [],

@@ -356,7 +356,7 @@ export interface ApplyRequest {
   readonly config: StatusReport["config"];
   /** The whole file. */
   readonly forwards: readonly ForwardSpec[];
-  /** Only these are touched; null: all, and forwards that left the file are removed. */
+  /** Only these are touched; null: all. Those of them that left the file are removed. */
   readonly names: readonly string[] | null;
   /** Protected contexts in which forwards may be started all the same. */
   readonly allowContexts?: readonly string[];

@@ -254,6 +254,7 @@ export class Supervisor implements ServedControl {
         this.#fleet.update(change.spec);
         return;
       case "remove":
+        this.#deps.log.info("removed", { forward: change.name, reason: "it is not in the file any more" });
         this.#remove(change.name);
         return;
       case "keep":

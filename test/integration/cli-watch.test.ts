@@ -89,6 +89,16 @@ describe("files that change while the project runs", () => {
     expect((await project.forward("api")).bind).toEqual(["localhost"]);
   });
 
+  test("--watch: of the forwards that were named, what leaves the file is removed, and the rest still made true", async () => {
+    await using project = await projectOf(world, namespace, { api: API, db: API, web: API });
+    const up = project.start(["up", "api", "db*", "--watch"]);
+    await up.says(/kfwd: ready 2\/2/);
+    await project.write(fileOf(namespace, { api: { ...API, port: 7001 }, web: API }));
+    await up.says(/^forwards.yaml was read again: replaced api; removed db$/m);
+    await project.write(fileOf(namespace, { api: { ...API, port: 7001 }, "db-2": API, web: API }));
+    await up.says(/^forwards.yaml was read again: started db-2; 1 forward unchanged$/m);
+  });
+
   test("--watch is refused in the background and of standard input", async () => {
     await using project = await projectOf(world, namespace, { api: API });
     for (const args of [
@@ -120,6 +130,18 @@ describe("files that change while the project runs", () => {
     expect((await project.status()).entries).toHaveLength(2);
     await expectEcho(client);
     client.destroy();
+  });
+
+  test("SIGHUP: of the forwards that were named, what has left the file is removed, and the rest made true", async () => {
+    await using project = await projectOf(world, namespace, { api: API, db: API, web: API });
+    await project.ok("up", "api", "db", "--wait");
+    await project.write(fileOf(namespace, { api: { ...API, port: 7001 }, web: API }));
+    process.kill(project.supervisorPid, "SIGHUP");
+    const logs = project.start(["logs", "-f"]);
+    await logs.says(/^db +\| \S+ removed: it is not in the file any more$/m);
+    await logs.says(/(?<!not )read again/);
+    const { entries } = await project.status();
+    expect(entries.map(({ name, targetText }) => [name, targetText])).toEqual([["api", "svc/app:7001"]]);
   });
 
   test("SIGHUP: the file that was found above is read again, whatever has come to lie nearer", async () => {

@@ -59,6 +59,7 @@ function forwardWords(line: LogLine): string {
     case "failed":
       return `failed: ${text(line, "reason")}`;
     case "stopping":
+    case "removed":
     case "stopped": {
       const reason = text(line, "reason");
       return reason === "" ? line.event : `${line.event}: ${reason}`;

@@ -85,7 +85,12 @@ test("what left the file goes first, so that its port is free for a newcomer", (
   ]);
 });
 
-test("with names only these are touched, and nothing is removed", () => {
+test("of the names, what left the file is removed", () => {
+  const now = running([spec("old"), "ready"], [spec("older"), "ready"], [spec("web"), "ready"]);
+  expect(actions(plan(now, [spec("web")], ["web", "old", "never"]))).toEqual(["remove old", "keep web"]);
+});
+
+test("with names only these are touched, and nothing else is removed", () => {
   const now = running([spec("old"), "ready"], [spec("web"), "ready"]);
   const wanted = [spec("web", { local: 1 }), spec("api")];
   expect(actions(plan(now, wanted, ["api"]))).toEqual(["start api"]);

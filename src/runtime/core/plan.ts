@@ -25,7 +25,7 @@ export type Recreate = "changed" | "all" | "none";
 
 /**
  * The changes in the order of the file, removals first, so that a port they free can be bound by a newcomer.
- * With `names`, only these are touched and nothing is removed.
+ * With `names`, only these are touched, and removed where they have left the file.
  */
 export function plan(
   running: ReadonlyMap<string, Running>,
@@ -34,7 +34,9 @@ export function plan(
   recreate: Recreate = "changed",
 ): readonly Change[] {
   const wantedNames = new Set(wanted.map((spec) => spec.name));
-  const removals = names === null ? [...running.keys()].filter((name) => !wantedNames.has(name)) : [];
+  const removals = [...running.keys()].filter(
+    (name) => !wantedNames.has(name) && (names?.includes(name) ?? true),
+  );
   const touched = names === null ? wanted : wanted.filter((spec) => names.includes(spec.name));
   return [
     ...removals.map((name): Change => ({ action: "remove", name })),

@@ -20,7 +20,15 @@ test("the program gets the flags, and of what they say no other word from the en
   const { clock } = realDeps;
   using rereading = new Rereading({ clock, log }, script, () => ({ args: ["--env=dev", "api"], cwd }));
   await rereading.start();
-  const reason = JSON.stringify(["up", "--detach", "--color=never", "--env=dev", "api", "KFWD_OTHER"]);
+  const reason = JSON.stringify([
+    "up",
+    "--detach",
+    "--reread",
+    "--color=never",
+    "--env=dev",
+    "api",
+    "KFWD_OTHER",
+  ]);
   expect(warned).toEqual([["not read again", { status: 2, reason }]]);
 });
 

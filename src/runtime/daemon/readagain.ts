@@ -71,7 +71,8 @@ export class Rereading implements Disposable {
       return;
     }
     log.info("reading again");
-    const child = spawn(process.execPath, [this.#script, "up", "--detach", "--color=never", ...again.args], {
+    const args = ["up", "--detach", "--reread", "--color=never", ...again.args];
+    const child = spawn(process.execPath, [this.#script, ...args], {
       cwd: again.cwd,
       env: detachedEnv({ ...process.env, ...Object.fromEntries(UNHEEDED.map((name) => [name, undefined])) }),
       stdio: ["ignore", "ignore", "pipe"],
