@@ -10,7 +10,7 @@ import { namesMeant } from "./plan.ts";
 import { notesOf, tableOf, takeSnapshot, type Snapshot, type StatusFlags } from "./snapshot.ts";
 import { INTERRUPTED, type Interrupt, type World } from "./world.ts";
 
-/** What has no event of its own, connections and bytes, is as old as this at most. */
+/** What has no event of its own, connections and bytes and that something takes long, is as old as this at most. */
 const REDRAW_MS = 1_000;
 
 /** Changes that come close together are drawn once. */
@@ -102,6 +102,7 @@ async function tellLines(
   over: AbortController,
 ): Promise<void> {
   const last = new Map<string, string>();
+  const underWay = new Set<string>();
   const isNamed = (name: string): boolean =>
     wanted.length === 0 || wanted.some((word) => namesMeant(word, [name]).length > 0);
   const isWanted = ({ name, state }: ForwardStatus): boolean =>
@@ -112,19 +113,34 @@ async function tellLines(
       over.abort();
     } else if (event.type === "removed") {
       last.delete(event.name);
+      underWay.delete(event.name);
       if (!isNamed(event.name)) return;
       if (flags.json) out.json({ schema: "kfwd.watch/1", ...event });
-    } else if (event.type === "forward" && isWanted(event.status) && isNews(last, event.status)) {
-      say(world, out, flags, event.status);
+    } else if (event.type === "forward") {
+      const { status } = event;
+      if (mayTakeLong(status)) underWay.add(status.name);
+      else underWay.delete(status.name);
+      if (isWanted(status) && isNews(last, status)) say(world, out, flags, status);
     }
     if (out.closed) over.abort();
   };
   const following = await client.follow(tell);
-  await new Promise<void>((resolve) => {
-    over.signal.addEventListener("abort", () => resolve(), { once: true });
-    if (over.signal.aborted) resolve();
-  });
-  await following[Symbol.asyncDispose]();
+  try {
+    while (!over.signal.aborted) {
+      await world.clock.sleep(REDRAW_MS, over.signal).catch(() => {});
+      if (over.signal.aborted || underWay.size === 0) continue;
+      for (const status of (await client.status()).entries) tell({ type: "forward", status });
+    }
+  } catch (thrown) {
+    if (!over.signal.aborted) throw thrown; // it ended while we asked
+  } finally {
+    await following[Symbol.asyncDispose]();
+  }
+}
+
+/** Whether it may come to have a reason without an event: that it takes long is known only to who asks later. */
+function mayTakeLong({ state, reason }: ForwardStatus): boolean {
+  return reason === null && (state === "resolving" || state === "connecting");
 }
 
 function isNews(last: Map<string, string>, { name, state, pod, reason }: ForwardStatus): boolean {

@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { createServer, type AddressInfo, type Socket } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { SandboxWorld } from "../behaviour/sandboxworld.ts";
 import { fileOf, projectOf } from "../behaviour/stage.ts";
@@ -137,6 +139,45 @@ describe.concurrent("status", () => {
     expect(new Set(told.map(({ schema }) => schema))).toEqual(new Set(["kfwd.watch/1"]));
     expect(new Set(told.map(({ status: of }) => of?.name))).toEqual(new Set(["late", undefined]));
     expect(told.filter(({ type }) => type === "ended").length).toBe(1);
+  });
+
+  test("watched, it tells once what a stage waits for that takes long", async () => {
+    const sockets = new Set<Socket>();
+    const silent = createServer((socket) => void sockets.add(socket.on("error", () => {}))).listen(
+      0,
+      "127.0.0.1",
+    );
+    await once(silent, "listening");
+    try {
+      const far = { ...api, kubeconfig: "far.kubeconfig" };
+      await using project = await projectOf(world, namespace, { api, far });
+      await project.write(
+        JSON.stringify({
+          "current-context": "far",
+          contexts: [{ name: "far", context: { cluster: "far", user: "far" } }],
+          clusters: [
+            {
+              name: "far",
+              cluster: { server: `https://127.0.0.1:${(silent.address() as AddressInfo).port}` },
+            },
+          ],
+          users: [{ name: "far", user: {} }],
+        }),
+        "far.kubeconfig",
+      );
+      await project.ok("up", "-d", "--wait", "api");
+      const lines = project.start(["status", "--watch"]);
+      await lines.says(/api ready/);
+      await project.ok("up", "-d");
+      await lines.says(/^\S+Z far resolving (?!.*reason=)/m);
+      await lines.says(/^\S+Z far resolving .* reason=NoAnswerYet message="no answer yet from /m);
+      await project.ok("down");
+      const { stdout } = await within(lines.ended);
+      expect(stdout.match(/ far resolving .* reason=NoAnswerYet/g)).toHaveLength(1);
+    } finally {
+      for (const socket of sockets) socket.destroy();
+      silent.close();
+    }
   });
 
   test("watched, it ends with 130 on Ctrl-C, and says so when the supervisor is killed", async () => {
