@@ -1,5 +1,6 @@
 /** Changes of forwards for a `for await`: a queue that nobody need read. */
 import { KfwdError } from "../errors.ts";
+import { shown } from "../printable.ts";
 import type { EventOptions, ForwardEvent, ForwardEvents } from "./api.ts";
 
 const LIMIT = 1000;
@@ -37,7 +38,7 @@ export class EventQueue<Name extends string> implements ForwardEvents<Name> {
   ) {
     if (!Number.isSafeInteger(limit) || limit < 1) {
       const hint = `limit: ${LIMIT}`;
-      throw new KfwdError("USAGE", `limit must be a whole number from 1 on, got ${limit}`, { hint });
+      throw new KfwdError("USAGE", `limit must be a whole number from 1 on, got ${shown(limit)}`, { hint });
     }
     this.#limit = limit;
     this.#hold = hold;

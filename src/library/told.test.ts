@@ -1,3 +1,4 @@
+import { inspect } from "node:util";
 import { expect, test } from "vitest";
 import { KfwdError } from "../errors.ts";
 import { telling, told } from "./told.ts";
@@ -31,4 +32,41 @@ test("what throws at once is told, too", () => {
     throw new KfwdError("USAGE", "no", { hint: "yes" });
   };
   expect(() => telling(thrown)).toThrow("no\nhint: yes");
+});
+
+test("nothing of the options or of a file reaches a terminal as more than text", () => {
+  const evil = "a\u001b[2Jb\u202e";
+  const missing = Object.assign(new Error(`ENOENT: no such file, open '${evil}'`), { code: "ENOENT" });
+  const error = told(
+    new KfwdError("CONFIG_NOT_FOUND", `there is no file "${evil}\n"`, {
+      detail: `  first: ${evil}\n  second`,
+      hint: `--file ${evil}`,
+      cause: missing,
+    }),
+  );
+  const text = String.raw`a\u001b[2Jb\u202e`;
+  const detail = `  first: ${text}\n  second`;
+  expect(error.message).toBe(
+    `there is no file "${text}${String.raw`\u000a`}"\n${detail}\nhint: --file ${text}`,
+  );
+  expect([error.hint, error.detail]).toEqual([`--file ${text}`, detail]);
+  // oxlint-disable-next-line no-control-regex
+  expect(inspect(error)).not.toMatch(/[\u001b\u202e]/);
+  expect(error.cause).toMatchObject({ name: "Error", message: `ENOENT: no such file, open '${text}'` });
+});
+
+test("a cause with nothing in it that must be hidden is the one that was thrown", () => {
+  const cause = new Error("first\n  second");
+  expect(told(new KfwdError("USAGE", "no", { cause })).cause).toBe(cause);
+});
+
+test("causes that go in a circle end somewhere", () => {
+  const cause = new Error("first");
+  cause.cause = cause;
+  expect(told(new KfwdError("USAGE", "no", { cause })).message).toContain("no");
+});
+
+test("what is told already is not told again", () => {
+  const once = told(new KfwdError("USAGE", "no", { detail: "  because", hint: "yes" }));
+  expect(told(once)).toBe(once);
 });
