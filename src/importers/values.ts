@@ -1,5 +1,6 @@
 /** Values of other tools' files, which may hold anything. */
 import { parseAllDocuments } from "yaml";
+import { isPlainMap } from "../plain.ts";
 import type { DraftBuilder } from "./draft.ts";
 
 /** A map of a file. */
@@ -33,11 +34,7 @@ function plain(read: () => unknown): unknown {
 }
 
 export function bagOf(value: unknown): Bag | undefined {
-  return isBag(value) ? value : undefined;
-}
-
-function isBag(value: unknown): value is Bag {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  return isPlainMap(value) ? value : undefined;
 }
 
 /** The items of a list; none of anything else. */
@@ -47,7 +44,7 @@ export function listOf(value: unknown): readonly unknown[] {
 
 /** The maps of a list. */
 export function bagsOf(value: unknown): readonly Bag[] {
-  return listOf(value).filter(isBag);
+  return listOf(value).filter(isPlainMap);
 }
 
 /** Text that is not empty; a number is text, too. */

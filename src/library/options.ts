@@ -1,4 +1,5 @@
 /** What programs without a compiler hand over as options. */
+import { isPlainMap } from "../plain.ts";
 import { KfwdError } from "../errors.ts";
 import { quoted, shown } from "../printable.ts";
 import { suggestFrom } from "../suggest.ts";
@@ -11,8 +12,6 @@ interface Kind {
 
 const isText = (value: unknown): boolean => typeof value === "string";
 const isList = (value: unknown): boolean => Array.isArray(value) && value.every(isText);
-const isMap = (value: unknown): boolean =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** Of whichever realm: some test runners run tests in one of their own. */
 const isSignal = (value: unknown): boolean =>
@@ -38,7 +37,7 @@ const KINDS: Readonly<Record<keyof UpOptions, Kind>> = {
   allowContexts: LIST,
   allowMetadata: LIST,
   trust: FLAG,
-  variables: { what: "a map of variables", fits: isMap },
+  variables: { what: "a map of variables", fits: isPlainMap },
   waitTimeout: {
     what: "milliseconds or text such as 90s",
     fits: (value) => isText(value) || typeof value === "number",

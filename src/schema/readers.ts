@@ -1,4 +1,5 @@
 /** Readers of single values: what they may be, and what is said when they are not. */
+import { isPlainMap } from "../plain.ts";
 import { millisecondsOf, UNIT_MS } from "../duration.ts";
 import { either, quoted, shown } from "../printable.ts";
 import { suggest } from "../suggest.ts";
@@ -193,9 +194,4 @@ function below(problem: Problem, path: readonly (string | number)[]): Problem {
 
 function mapping(value: unknown): ReadonlyMap<string, unknown> | undefined {
   return isPlainMap(value) ? new Map(Object.entries(value)) : undefined;
-}
-
-/** Whether a value of the file is a map. */
-export function isPlainMap(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

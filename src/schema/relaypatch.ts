@@ -1,7 +1,7 @@
 /** `relay.patch`: what a team's cluster asks of pods and kfwd has no field for. */
 import { quoted, shown } from "../printable.ts";
 import type { Fail } from "./problem.ts";
-import { isPlainMap } from "./readers.ts";
+import { isPlainMap } from "../plain.ts";
 import type { PatchValue, RelayPatch } from "./spec.ts";
 
 /** By these kfwd finds its pod again, and the pod ends when it should; labels and annotations have fields of their own. */
@@ -24,7 +24,7 @@ const INSTEAD: ReadonlyMap<string, string> = new Map([
 /** A map as a merge patch has it. */
 export function readPatch(value: unknown, fail: Fail): RelayPatch | undefined {
   const patch = patchValue(value);
-  if (!isMap(patch)) {
+  if (!isPlainMap(patch)) {
     const hint = "patch: { spec: { priorityClassName: low } }";
     fail({ code: "WrongType", message: `patch must be a map, got ${shown(value)}`, hint });
     return undefined;
@@ -47,14 +47,15 @@ function misfitOf(
 ): { readonly message: string; readonly path: readonly string[] } | undefined {
   for (const part of ["metadata", "spec"]) {
     const value = patch[part];
-    if (value !== undefined && !isMap(value))
+    if (value !== undefined && !isPlainMap(value))
       return { message: `${part} of patch must be a map, got ${shown(value)}`, path: [part] };
   }
   const spec = patch["spec"];
-  const containers = isMap(spec) ? spec["containers"] : undefined;
+  const containers = isPlainMap(spec) ? spec["containers"] : undefined;
   if (containers === undefined) return undefined;
   const isNamed =
-    Array.isArray(containers) && containers.every((one) => isMap(one) && typeof one["name"] === "string");
+    Array.isArray(containers) &&
+    containers.every((one) => isPlainMap(one) && typeof one["name"] === "string");
   const message = 'containers of patch must be a list of maps with a name each; the relay\'s is "relay"';
   return isNamed ? undefined : { message, path: ["spec", "containers"] };
 }
@@ -62,7 +63,7 @@ function misfitOf(
 function hasPath(patch: RelayPatch, path: readonly string[]): boolean {
   let at: PatchValue | undefined = patch;
   for (const step of path) {
-    if (!isMap(at) || !Object.hasOwn(at, step)) return false;
+    if (!isPlainMap(at) || !Object.hasOwn(at, step)) return false;
     at = at[step];
   }
   return true;
@@ -75,8 +76,4 @@ function patchValue(value: unknown): PatchValue | undefined {
   if (Array.isArray(value)) return value.map((item) => patchValue(item) ?? null);
   if (!isPlainMap(value)) return undefined;
   return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, patchValue(one) ?? null]));
-}
-
-function isMap(value: PatchValue | undefined): value is RelayPatch {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

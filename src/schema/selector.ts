@@ -1,4 +1,5 @@
 /** Label selectors in kubectl's syntax: `app=web,tier in (a,b),!old`. */
+import { isPlainMap } from "../plain.ts";
 import { isSubdomain } from "./kube-name.ts";
 import { quoted, shown } from "../printable.ts";
 import type { Fail } from "./problem.ts";
@@ -10,8 +11,7 @@ const HINT = "selector: app=web, or a map of labels";
 
 /** A selector from text that the cluster would understand, or from a map of labels. */
 export function readSelector(value: unknown, fail: Fail): string | undefined {
-  const text =
-    typeof value === "object" && value !== null && !Array.isArray(value) ? readLabels(value, fail) : value;
+  const text = isPlainMap(value) ? readLabels(value, fail) : value;
   if (text === undefined) return undefined;
   if (typeof text !== "string") {
     const message = `selector must be text or a map of labels, got ${shown(value)}`;

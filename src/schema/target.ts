@@ -1,4 +1,5 @@
 /** What a forward leads to: `[ns/]kind/name`, a bare Service name, or a map with a name or a selector. */
+import { isPlainMap } from "../plain.ts";
 import { isIpAddress } from "./address.ts";
 import { isSubdomain, LABEL, LABEL_RULE, SUBDOMAIN_RULE } from "./kube-name.ts";
 import { quoted, shown } from "../printable.ts";
@@ -30,7 +31,7 @@ const HINT = "target: svc/NAME";
 /** The value of `target`. */
 export function readTarget(value: unknown, fail: Fail): PlacedTarget | undefined {
   if (typeof value === "string") return readTargetText(value, fail);
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) {
+  if (isPlainMap(value)) {
     return readTargetMap(new Map(Object.entries(value)), fail);
   }
   fail({ code: "WrongType", message: `target must be text or a map, got ${shown(value)}`, hint: HINT });

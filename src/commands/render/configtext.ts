@@ -1,4 +1,5 @@
 /** What the files come to, in the words of forwards.yaml: to read, or to be read again by kfwd. */
+import { isPlainMap } from "../../plain.ts";
 import type { EntryDetails, ProjectDetails, RangeSpec } from "../../schema/details.ts";
 import type { ForwardSpec, ProbeSpec, RetrySpec, SourcePosition, Target } from "../../schema/spec.ts";
 import { placeText } from "../../schema/diagnostic.ts";
@@ -150,7 +151,7 @@ export function configYaml(
     path: string,
   ): void => {
     const start = `${"  ".repeat(indent)}${keyText(key)}:`;
-    if (isMap(value) && Object.keys(value).length > 0) {
+    if (isPlainMap(value) && Object.keys(value).length > 0) {
       lines.push({ text: start, origin: undefined });
       for (const [inner, one] of Object.entries(value))
         add(indent + 1, inner, one, origin, path === "" ? inner : `${path}.${inner}`);
@@ -159,7 +160,7 @@ export function configYaml(
     }
   };
   for (const [key, value] of Object.entries(fields)) {
-    if (key !== "forwards" || !isMap(value)) {
+    if (key !== "forwards" || !isPlainMap(value)) {
       add(0, key, value, () => undefined, "");
       continue;
     }
@@ -187,14 +188,10 @@ function originText(origins: Readonly<Record<string, SourcePosition>>, path: str
   return "default";
 }
 
-function isMap(value: Value): value is { readonly [key: string]: Value } {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
 function inline(value: Value): string {
   if (typeof value === "string") return scalar(value);
   if (typeof value !== "object" || value === null) return String(value);
-  if (isMap(value)) {
+  if (isPlainMap(value)) {
     const pairs = Object.entries(value).map(([key, one]) => `${keyText(key)}: ${inline(one)}`);
     return pairs.length === 0 ? "{}" : `{ ${pairs.join(", ")} }`;
   }

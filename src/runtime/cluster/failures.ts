@@ -3,6 +3,7 @@
  * Text is read in one case alone: who the server says we are, in a refusal by RBAC.
  */
 import * as z from "zod/mini";
+import { parsedJson } from "../../plain.ts";
 import { errnoOf, isOutOfFiles } from "../../errno.ts";
 import { KfwdError, type ErrorCode } from "../../errors.ts";
 import { unbracketed } from "../../hostport.ts";
@@ -118,7 +119,7 @@ export function answerFailure(
   call: ApiCall,
   retryAfter?: string,
 ): ApiRefusal {
-  return statusFailure(access, status, parseStatus(body), call, retryAfter);
+  return statusFailure(access, status, parsedJson(body), call, retryAfter);
 }
 
 /** The same for a `Status` that is already parsed, as an ERROR event of a watch carries it. */
@@ -207,14 +208,6 @@ const Status = z.object({
   details: z.optional(z.nullable(z.object({ retryAfterSeconds: z.optional(z.number()) }))),
 });
 type StatusBody = z.infer<typeof Status>;
-
-function parseStatus(body: string): unknown {
-  try {
-    return JSON.parse(body);
-  } catch {
-    return undefined;
-  }
-}
 
 /** apiserver `pkg/endpoints/handlers/responsewriters/errors.go`, forbiddenMessage. */
 const DENIED_BY_RBAC = /\bUser "([^"]*)" cannot /;

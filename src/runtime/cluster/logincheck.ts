@@ -3,6 +3,7 @@ import { X509Certificate } from "node:crypto";
 import { accessSync, constants } from "node:fs";
 import { basename, delimiter, join } from "node:path";
 import * as z from "zod/mini";
+import { parsedJson } from "../../plain.ts";
 import { readRegularFile } from "../../readfile.ts";
 import type { UserEntry } from "./kubeconfigfile.ts";
 
@@ -73,15 +74,10 @@ const Claims = z.object({ exp: z.optional(z.number()), nbf: z.optional(z.number(
 export function tokenValidity(token: string | undefined): Validity | undefined {
   const claims = /^[\w-]+\.([\w-]+)\.[\w-]*$/.exec(token ?? "")?.[1];
   if (claims === undefined) return undefined;
-  try {
-    const json: unknown = JSON.parse(Buffer.from(claims, "base64url").toString("utf8"));
-    const parsed = Claims.safeParse(json);
-    if (!parsed.success) return undefined;
-    const { exp, nbf } = parsed.data;
-    return { what: "token", ...span(nbf && nbf * 1000, exp && exp * 1000) };
-  } catch {
-    return undefined;
-  }
+  const parsed = Claims.safeParse(parsedJson(Buffer.from(claims, "base64url").toString("utf8")));
+  if (!parsed.success) return undefined;
+  const { exp, nbf } = parsed.data;
+  return { what: "token", ...span(nbf && nbf * 1000, exp && exp * 1000) };
 }
 
 function span(fromMs: number | undefined, untilMs: number | undefined) {

@@ -5,6 +5,7 @@
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import { request as httpsRequest } from "node:https";
 import * as z from "zod/mini";
+import { parsedJson } from "../../plain.ts";
 import { readRegularFile } from "../../readfile.ts";
 import type { Clock } from "../deps.ts";
 
@@ -111,7 +112,7 @@ const Payload = z.object({ exp: z.number() });
 /** Wall-clock milliseconds; one that does not say has expired, as for client-go. */
 function expiryOf(idToken: string): number {
   const [, payload = ""] = idToken.split(".");
-  const claims = Payload.safeParse(parse(Buffer.from(payload, "base64url").toString("utf8")));
+  const claims = Payload.safeParse(parsedJson(Buffer.from(payload, "base64url").toString("utf8")));
   return claims.success ? claims.data.exp * 1000 : Number.NEGATIVE_INFINITY;
 }
 
@@ -143,7 +144,7 @@ function exchange(
           answer.destroy(new OidcTrouble("its identity provider says too much"));
       });
       answer.on("error", reject);
-      answer.on("end", () => resolve({ status: answer.statusCode ?? 0, json: parse(text) }));
+      answer.on("end", () => resolve({ status: answer.statusCode ?? 0, json: parsedJson(text) }));
     };
     const sent =
       to.protocol === "http:"
@@ -151,14 +152,6 @@ function exchange(
         : httpsRequest(to, { ...options, ca, rejectUnauthorized: true }, onAnswer);
     sent.on("error", reject).end(body);
   });
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 function shorten(text: string): string {

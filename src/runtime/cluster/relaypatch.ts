@@ -1,4 +1,5 @@
 /** What the file's patch makes of the relay's manifest. Pure. */
+import { isPlainMap } from "../../plain.ts";
 import type { RelayWish } from "../deps.ts";
 
 type Patch = NonNullable<RelayWish["patch"]>;
@@ -18,23 +19,19 @@ export function patched(manifest: Patch, patch: Patch): Patch {
 }
 
 function over(key: string, below: Json | undefined, above: Json): Json {
-  if (isMap(above)) return patched(isMap(below) ? below : {}, above);
+  if (isPlainMap(above)) return patched(isPlainMap(below) ? below : {}, above);
   if (!NAMED_LISTS.has(key) || !isList(below) || !isList(above)) return above;
   const changed = below.map((item) => {
     const change = above.find((one) => nameOf(one) === nameOf(item));
-    return isMap(item) && isMap(change) ? patched(item, change) : item;
+    return isPlainMap(item) && isPlainMap(change) ? patched(item, change) : item;
   });
   const known = new Set(below.map(nameOf));
   return [...changed, ...above.filter((item) => !known.has(nameOf(item)))];
 }
 
 function nameOf(item: Json): string | undefined {
-  const name = isMap(item) ? item["name"] : undefined;
+  const name = isPlainMap(item) ? item["name"] : undefined;
   return typeof name === "string" ? name : undefined;
-}
-
-function isMap(value: Json | undefined): value is Patch {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function isList(value: Json | undefined): value is readonly Json[] {

@@ -1,4 +1,5 @@
 /** From what runs to what the file wants: the one list of changes for `up`, whether the first or the tenth time. */
+import { isPlainMap } from "../../plain.ts";
 import type { ForwardSpec } from "../../schema/spec.ts";
 import { isRelayed } from "../../relayed.ts";
 import type { Stage } from "./status.ts";
@@ -86,9 +87,7 @@ function words(spec: ForwardSpec): string {
 /** JSON with the keys of every map in one order. */
 function canonical(value: unknown): string {
   return JSON.stringify(value, (_key, part: unknown) =>
-    typeof part === "object" && part !== null && !Array.isArray(part)
-      ? Object.fromEntries(Object.entries(part).sort(byName))
-      : part,
+    isPlainMap(part) ? Object.fromEntries(Object.entries(part).sort(byName)) : part,
   );
 }
 

@@ -30,6 +30,7 @@
  * What a connection has claimed by `apply` is released when it closes.
  */
 import * as z from "zod/mini";
+import { parsedJson } from "../../plain.ts";
 import type { ErrorRecord } from "../../errors.ts";
 import { agree } from "./agree.ts";
 import { errorRecord } from "./payloads.ts";
@@ -143,7 +144,7 @@ export function proofText(side: "client" | "server", challenge: string): string 
 
 /** Undefined when the line is no request. */
 export function decodeRequest(line: string): ControlRequest | undefined {
-  const parsed = request.safeParse(parseJson(line));
+  const parsed = request.safeParse(parsedJson(line));
   return parsed.success
     ? { id: parsed.data.id, method: parsed.data.method, params: parsed.data.params }
     : undefined;
@@ -151,7 +152,7 @@ export function decodeRequest(line: string): ControlRequest | undefined {
 
 /** Undefined when the line is nothing a supervisor says. */
 export function decodeReply(line: string): ControlReply | undefined {
-  const parsed = reply.safeParse(parseJson(line));
+  const parsed = reply.safeParse(parsedJson(line));
   if (!parsed.success) return undefined;
   const { id, result, error, event } = parsed.data;
   if (error !== undefined) return { kind: "error", id, error };
@@ -168,12 +169,4 @@ export function encodeLine(
     | { readonly id: number; readonly event: object },
 ): string {
   return `${JSON.stringify(message)}\n`;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

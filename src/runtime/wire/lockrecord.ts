@@ -1,5 +1,6 @@
 /** The lock: one JSON document that says which process keeps a project's forwards, and how to reach it. */
 import * as z from "zod/mini";
+import { parsedJson } from "../../plain.ts";
 import { KfwdError } from "../../errors.ts";
 import type { Owner, StatusReport } from "../core/status.ts";
 import { agree } from "./agree.ts";
@@ -205,12 +206,8 @@ function encode(value: object): Buffer {
 
 function decode<T>(bytes: Buffer, schema: z.ZodMiniType<T>): Decoded<T> {
   if (bytes.length === 0) return bad("is empty");
-  let json: unknown;
-  try {
-    json = JSON.parse(bytes.toString("utf8"));
-  } catch {
-    return bad("is not JSON");
-  }
+  const json = parsedJson(bytes.toString("utf8"));
+  if (json === undefined) return bad("is not JSON");
   const parsed = schema.safeParse(json);
   if (parsed.success) return { kind: "value", value: parsed.data };
   if (isNewer(json)) return bad("was written by a later version of kfwd");

@@ -1,5 +1,6 @@
 /** One line of a supervisor's log, as {@link FileLog} writes it and `logs` and `events` read it. */
 import * as z from "zod/mini";
+import { parsedJson } from "../../plain.ts";
 import { agree } from "./agree.ts";
 
 /** From the least to the most important. */
@@ -27,12 +28,7 @@ const fields = agree<LogLine["fields"]>()(
 
 /** Undefined for anything else: a crash leaves other text in the file. */
 export function decodeLogLine(text: string): LogLine | undefined {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+  const parsed = parsedJson(text);
   const known = head.safeParse(parsed);
   const all = fields.safeParse(parsed);
   if (!known.success || !all.success || Number.isNaN(Date.parse(known.data.time))) return undefined;
