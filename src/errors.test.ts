@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { ERRORS, KfwdError } from "./errors.ts";
+import { ERRORS, KfwdError, recordCode } from "./errors.ts";
 
 class Special extends KfwdError {}
 
@@ -60,6 +60,8 @@ test("every code is in capitals, and in PascalCase as a reason", () => {
     new KfwdError("INTERNAL", "x"),
   ];
   expect(errors.map(({ reasonCode }) => reasonCode)).toEqual(["PortBusy", "NodeTooOld", "Internal"]);
+  const codes = errors.map(({ reasonCode }) => recordCode(reasonCode));
+  expect(codes).toEqual(errors.map((error) => error.toRecord().code));
 });
 
 test("every code has one of the exit statuses that are documented", () => {

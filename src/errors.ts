@@ -159,6 +159,11 @@ export class KfwdError extends Error {
   }
 }
 
+/** `KFWD_UNKNOWN_KEY` for UnknownKey: whatever is told as an error to programs has a code of one form. */
+export function recordCode(reasonCode: string): string {
+  return `KFWD_${reasonCode.replaceAll(/(?<=.)[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
+}
+
 function placeOnly(place: FilePlace | undefined): FilePlace | undefined {
   return place && { file: place.file, line: place.line, column: place.column };
 }

@@ -1,5 +1,5 @@
 /** Reads the file for a command, and says what is wrong with it. */
-import { KfwdError } from "../errors.ts";
+import { KfwdError, recordCode } from "../errors.ts";
 import { delimiter, relative, resolve } from "node:path";
 import { formatDiagnostics, type Diagnostic, type FrameLine, type Texts } from "../schema/diagnostic.ts";
 import type { LintRule } from "../schema/lint-rules.ts";
@@ -240,15 +240,10 @@ export function tellFindings(
   out.say(formatDiagnostics(told, more, texts, paint));
 }
 
-/** `KFWD_UNKNOWN_KEY` for UnknownKey: whatever is an error under `--json` has a code of one form. */
-function errorCode(code: string): string {
-  return `KFWD_${code.replaceAll(/(?<=.)[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
-}
-
 /** A finding as JSON has it. */
 export function findingRecord({ code, rule, message, hint, file, line, column }: Diagnostic): object {
   return {
-    code: errorCode(code),
+    code: recordCode(code),
     ...(rule === undefined ? {} : { rule }),
     message,
     ...(hint === undefined ? {} : { hint }),

@@ -1,6 +1,6 @@
 /** From options to forwards that are ready, or to an error and nothing that is left running. */
 import { parseDuration, TIMER_MAX_MS } from "../duration.ts";
-import { KfwdError } from "../errors.ts";
+import { KfwdError, recordCode } from "../errors.ts";
 import {
   Board,
   readinessOf,
@@ -151,8 +151,7 @@ function hintOf({ reason }: ForwardStatus): string {
 
 /** `PORT_BUSY` for PortBusy; not every reason is an error of the table. */
 function codeOf(reason = ""): KfwdError["code"] {
-  const code = `KFWD_${reason.replaceAll(/(?<=.)[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
-  const known = KfwdError.fromRecord({ code, message: "" }).code;
+  const known = KfwdError.fromRecord({ code: recordCode(reason), message: "" }).code;
   return known === "INTERNAL" ? "FORWARD_FAILED" : known;
 }
 
