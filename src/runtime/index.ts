@@ -68,7 +68,6 @@ export type { LogReader } from "./daemon/readlog.ts";
 export type { DeadLock, Leftovers } from "./leftovers.ts";
 export type { LeftRelay, RelayPlace } from "./supervised.ts";
 export type { LockRecord } from "./wire/lockrecord.ts";
-export type { NamedContext } from "./files/kubecontexts.ts";
 export { inEnvironment } from "./projects.ts";
 export type { GoodConfig, TrustQuestion } from "./files/guard.ts";
 export { protectingGlob } from "./files/protect.ts";

@@ -12,7 +12,7 @@
 import { KfwdError } from "../../errors.ts";
 
 /** Of the frames; the first byte after the magic word. */
-export const RELAY_VERSION = 1;
+const RELAY_VERSION = 1;
 
 /** Bytes in front of every payload. */
 export const FRAME_HEADER_BYTES = 7;
