@@ -41,7 +41,7 @@ export class Rereader implements Disposable {
     this.#chosen = deps.first.chosen;
     this.#mark = markOf(read);
     // `--trust` and `--force-recreate` were for the files as they were; another environment has a supervisor of its own.
-    const once = { trust: false, forceRecreate: false };
+    const once = { trust: false, forceRecreate: false, reread: true };
     this.#flags = { ...deps.flags, ...once, ...(environment !== undefined && { env: environment }) };
   }
 

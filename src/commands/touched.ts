@@ -1,5 +1,5 @@
 /** Which forwards an `up` touches, and how, as its flags say. */
-import type { UpManner } from "../runtime/index.ts";
+import type { Touch } from "../runtime/index.ts";
 import type { Chosen } from "./plan.ts";
 
 /** Flags that say what becomes of forwards that run. */
@@ -8,16 +8,27 @@ export interface TouchFlags {
   readonly forceRecreate?: boolean;
   /** False after `--no-recreate`. */
   readonly recreate?: boolean;
+  /** Only the files have changed; `up` has it of a supervisor, and the names are then of forwards that it keeps. */
+  readonly reread?: boolean;
 }
 
-/** With `--keep-orphans` all forwards of the file are named, so that nothing else is touched. */
 export function touched(
   { names, only, gone = [] }: Chosen,
-  { keepOrphans, forceRecreate, recreate }: TouchFlags,
-): Pick<UpManner, "names" | "recreate"> {
+  { keepOrphans, forceRecreate, recreate, reread }: TouchFlags,
+): Touch {
   return {
-    names: keepOrphans === true ? names : only ? [...names, ...gone] : null,
+    names: only ? [...names, ...gone] : null,
+    ...(keepOrphans === true && { orphans: "keep" }),
     ...(forceRecreate === true && { recreate: "all" }),
     ...(recreate === false && { recreate: "none" }),
+    ...(reread === true && { occasion: "reread" }),
   };
+}
+
+/** The flags that say the same of files that are read again. */
+export function touchArgs({ keepOrphans, recreate }: TouchFlags): readonly string[] {
+  return [
+    ...(keepOrphans === true ? ["--keep-orphans"] : []),
+    ...(recreate === false ? ["--no-recreate"] : []),
+  ];
 }

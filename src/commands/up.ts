@@ -23,8 +23,6 @@ export interface UpFlags extends WantedFlags, TouchFlags {
   readonly dryRun?: boolean;
   readonly exitCode?: boolean;
   readonly failFast?: boolean;
-  /** A supervisor has its files read again: the names are those of forwards that it keeps. */
-  readonly reread?: boolean;
 }
 
 /** `up -d` does not wait for pods, only for a first word on each forward. */

@@ -4,6 +4,7 @@ import { KfwdError } from "../errors.ts";
 import { refuseMetadata, type UpPlan } from "../runtime/index.ts";
 import type { Output } from "./output.ts";
 import { chooseAgain, chooseNames, loadRequest, readPlan, type Chosen } from "./plan.ts";
+import { touchArgs, type TouchFlags } from "./touched.ts";
 import { withTtl } from "./ttl.ts";
 import type { ClusterFlags, World } from "./world.ts";
 
@@ -25,7 +26,7 @@ export interface Wanted {
  */
 export async function readWanted(
   world: World,
-  flags: WantedFlags,
+  flags: WantedFlags & TouchFlags,
   names: readonly string[],
   out: Output,
   before?: readonly string[],
@@ -44,14 +45,19 @@ export async function readWanted(
     (host) => `\`--allow-metadata ${host}\``,
   );
   const lasting = withTtl(plan, chosen.names, flags.ttl);
-  return { plan: { ...lasting, again: againOf(world, flags, plan) }, chosen };
+  return { plan: { ...lasting, again: againOf(world, flags, plan, chosen) }, chosen };
 }
 
 /**
  * The command line that reads the same files in the same way, without the names, and without `--trust`, which was for
  * the files as they were. Undefined where they came on standard input.
  */
-function againOf(world: World, flags: WantedFlags, plan: UpPlan): UpPlan["again"] {
+function againOf(
+  world: World,
+  flags: WantedFlags & TouchFlags,
+  plan: UpPlan,
+  { only }: Chosen,
+): UpPlan["again"] {
   const { files, profiles = [], dotenvs = [], localFile, overrides } = loadRequest(world, flags);
   if (plan.config.path === null || files.includes("-")) return undefined;
   const many = (flag: string, values: readonly string[]): readonly string[] =>
@@ -71,7 +77,8 @@ function againOf(world: World, flags: WantedFlags, plan: UpPlan): UpPlan["again"
     ...one("--kubeconfig", overrides.kubeconfig && absolute(overrides.kubeconfig)),
     ...many("--allow-context", flags.allowContext ?? []),
     ...(flags.allowMetadata ? [`--allow-metadata=${flags.allowMetadata.join(",")}`] : []),
-    ...one("--ttl", flags.ttl),
+    ...one("--ttl", only ? undefined : flags.ttl), // of those that were named: they have theirs
+    ...touchArgs(flags),
   ];
   // Who finds it there finds no other file that has come to lie nearer to where we are now.
   return { args, cwd: files.length === 0 ? dirname(absolute(plan.config.shownAs)) : world.cwd };

@@ -20,7 +20,7 @@ export function planApply(
   running: ReadonlyMap<string, Running>,
   cluster: Cluster,
 ): ApplyPlan {
-  const { forwards, names, recreate, allowContexts } = request;
+  const { forwards, names, recreate, orphans, occasion, allowContexts } = request;
   const chosen = forwards.filter(({ name }) => names?.includes(name) ?? true);
   const ofAll = new Set(forwards.map(wayOf)).size === 1;
   const pinned = new Map(
@@ -28,10 +28,33 @@ export function planApply(
   );
   for (const { spec } of pinned.values()) refuseProtected(spec, allowContexts);
   const wanted = [...pinned.values()].map(({ spec }) => spec);
-  const changes = plan(running, wanted, names, recreate);
+  const resting = occasion === "reread" ? restingIn(running, chosen) : [];
+  const changes = plan(running, wanted, names, recreate)
+    .filter(({ action }) => action !== "remove" || orphans !== "keep")
+    .map((change): Change => {
+      return resting.includes(change.name) ? { action: "keep", name: change.name } : change;
+    });
   const plain = recreate === "none" ? plan(running, wanted, names) : [];
-  const unheeded = plain.flatMap(({ action, name }) => (action === "replace" ? [name] : []));
+  const unheeded = plain.flatMap(({ action, name }) => (action === "replace" ? [name] : [])).concat(resting);
   return { changes, chosen, pinned, unheeded };
+}
+
+/** Those of the file that somebody has stopped, or that are over. */
+function restingIn(running: ReadonlyMap<string, Running>, specs: readonly ForwardSpec[]): readonly string[] {
+  return specs.flatMap(({ name }) => {
+    const stage = running.get(name)?.stage;
+    return stage === "stopped" || stage === "stopping" ? [name] : [];
+  });
+}
+
+/** To read files again may shorten the time of a forward, and never prolongs it. */
+export function withLeastTtls(running: ReadonlyMap<string, Running>, request: ApplyRequest): ApplyRequest {
+  if (request.occasion !== "reread") return request;
+  const forwards = request.forwards.map((spec) => {
+    const ttlMs = Math.min(spec.ttlMs ?? Infinity, running.get(spec.name)?.spec.ttlMs ?? Infinity);
+    return ttlMs === Infinity ? spec : { ...spec, ttlMs };
+  });
+  return { ...request, forwards };
 }
 
 /** A client that needs forwards for as long as it runs does not shorten them for others. */

@@ -1,6 +1,6 @@
 /** Who wants which forward: the project until somebody stops it, and clients for as long as they are connected. */
 import type { Owner } from "./core/status.ts";
-import type { Client } from "./deps.ts";
+import type { Client, ReadAgain } from "./deps.ts";
 
 /** A forward that is neither kept nor claimed is to be stopped. */
 export class Claims {
@@ -8,6 +8,8 @@ export class Claims {
   readonly #claims = new Map<Client, Set<string>>();
   /** Who wanted all of the file at some time: clients, and the project, for which this stands. */
   readonly #wholes = new WeakSet<Client | this>();
+  /** How each read the files last: clients, and the project, for which this stands. */
+  readonly #agains = new WeakMap<Client | this, ReadAgain>();
   readonly #onGone: (client: Client) => void;
 
   /** `onGone` is told of each client that claims something when its connection is over. */
@@ -27,9 +29,16 @@ export class Claims {
     return [...this.#kept];
   }
 
-  /** Whether the project wants all of the file, also what will be in it later. */
-  get isWhole(): boolean {
-    return this.#wholes.has(this);
+  /** How the files of what the project keeps are read again; undefined where it keeps nothing, or they cannot be. */
+  get again(): ReadAgain | undefined {
+    const again = this.#agains.get(this);
+    if (again === undefined || this.#kept.size === 0) return undefined;
+    return this.#wholes.has(this) ? again : { ...again, args: [...again.args, ...this.#kept] };
+  }
+
+  /** The client, or the project, has read the files. */
+  haveRead(client: Client | undefined, again: ReadAgain | undefined): void {
+    if (again !== undefined) this.#agains.set(client ?? this, again);
   }
 
   /** The client, or the project, wants all of the file. */
@@ -50,6 +59,7 @@ export class Claims {
   /** The project wants them as the client does. */
   handOver(client: Client, names: readonly string[] | null): void {
     this.keep(this.of(client, names));
+    this.haveRead(undefined, this.#agains.get(client));
     if (names === null && this.#wholes.has(client)) this.wantAll(undefined);
   }
 

@@ -358,6 +358,10 @@ export interface ApplyRequest {
   readonly forwards: readonly ForwardSpec[];
   /** Only these are touched; null: all. Those of them that left the file are removed. */
   readonly names: readonly string[] | null;
+  /** `keep`: what left the file stays. */
+  readonly orphans?: "keep";
+  /** `reread`: only files have changed, so no `ttl` begins anew, and what is stopped stays so. Absent: somebody wants it. */
+  readonly occasion?: "reread";
   /** Protected contexts in which forwards may be started all the same. */
   readonly allowContexts?: readonly string[];
   /** What becomes of forwards that run: all of them, or none is replaced. Absent: those that mean something else now. */

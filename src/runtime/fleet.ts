@@ -6,6 +6,7 @@ import type { ForwardStatus, SupervisorEvent } from "./core/status.ts";
 import type { ContextFollower } from "./contextwatch.ts";
 import type { Deps, Place } from "./deps.ts";
 import { Forward } from "./forwards/forward.ts";
+import type { Term } from "./forwards/lifetime.ts";
 import { pin } from "./pin.ts";
 
 /** Each is there from its start to its removal. */
@@ -59,23 +60,30 @@ export class Fleet {
     });
   }
 
-  /** Takes the place of a stopped one of that name. */
-  start(spec: ForwardSpec, place: Place): void {
+  /** The times of those that have a `ttl`. */
+  get terms(): ReadonlyMap<string, Term> {
+    return new Map(
+      [...this.#forwards].flatMap(([name, { term }]) => (term === undefined ? [] : [[name, term] as const])),
+    );
+  }
+
+  /** Takes the place of a stopped one of that name, and has what is left of its `term`. */
+  start(spec: ForwardSpec, place: Place, term?: Term): void {
     const forward = new Forward(this.#deps, spec, place, {
       onStatus: (status) => this.#tell({ type: "forward", status }),
       onOver: () => this.#onOver(spec.name),
     });
     this.#forwards.set(spec.name, forward);
-    forward.start();
+    forward.start(term);
   }
 
   update(spec: ForwardSpec): void {
     this.#forwards.get(spec.name)?.update(spec);
   }
 
-  /** Those with a `ttl` have all of it again. */
-  renew(names: readonly string[]): void {
-    for (const forward of this.#of(names)) forward.renew();
+  /** Those with a `ttl` have all of it again, but for what is left of these terms. */
+  renew(names: readonly string[], terms: ReadonlyMap<string, Term>): void {
+    for (const forward of this.#of(names)) forward.renew(terms.get(forward.spec.name));
   }
 
   /** Stops one whose `ttl` is over; it stays, as one that was halted. */

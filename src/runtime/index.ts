@@ -123,8 +123,13 @@ export interface UpManner {
   readonly owner?: Wish["owner"];
   /** What becomes of forwards that run; absent: those that mean something else now are replaced. */
   readonly recreate?: ApplyRequest["recreate"];
+  readonly orphans?: ApplyRequest["orphans"];
+  readonly occasion?: ApplyRequest["occasion"];
   readonly onEnding: Wish["onEnding"];
 }
+
+/** What an `up` touches, and how. */
+export type Touch = Pick<UpManner, "names" | "recreate" | "orphans" | "occasion">;
 
 /** Removes what supervisors that died have left. */
 export interface Janitor extends AsyncDisposable {
@@ -214,12 +219,18 @@ export class Runtime {
   }
 
   /** What a supervisor is asked for to make the file true. */
-  applyRequest(plan: UpPlan, { names, recreate }: Pick<UpManner, "names" | "recreate">): ApplyRequest {
+  applyRequest(plan: UpPlan, { names, recreate, orphans, occasion }: Touch): ApplyRequest {
     const { config, read, forwards, project, allowContexts, again } = plan;
     const others = read.filter((one) => one.path !== config.path);
     const { path, sha256 } = config;
     const told = { project, config: { path, sha256, others }, forwards, names, allowContexts };
-    return { ...told, ...(recreate && { recreate }), ...(again && { again }) };
+    return {
+      ...told,
+      ...(recreate && { recreate }),
+      ...(orphans && { orphans }),
+      ...(occasion && { occasion }),
+      ...(again && { again }),
+    };
   }
 
   /** Whoever asked disposes it. */
@@ -228,14 +239,10 @@ export class Runtime {
   }
 
   /** What {@link open} would do now. @throws as {@link preview}. */
-  preview(
-    plan: UpPlan,
-    { names, recreate }: Pick<UpManner, "names" | "recreate">,
-    signal: AbortSignal,
-  ): Promise<Preview> {
+  preview(plan: UpPlan, touch: Touch, signal: AbortSignal): Promise<Preview> {
     const path = plan.config.path ?? stdinPath(this.#world.cwd);
     const { files } = projectOfFile(this.#surroundings(), { ...plan, path });
-    const request = this.applyRequest(plan, { names, recreate });
+    const request = this.applyRequest(plan, touch);
     return preview(this.#lockDeps(), files, request, signal);
   }
 

@@ -4,7 +4,7 @@ import { KfwdError } from "../errors.ts";
 import { isRelayed } from "../relayed.ts";
 import type { Change } from "./core/plan.ts";
 import type { StatusReport, SupervisorEvent } from "./core/status.ts";
-import { planApply, withTtlsOf } from "./applyplan.ts";
+import { planApply, withLeastTtls, withTtlsOf } from "./applyplan.ts";
 import { Claims } from "./claims.ts";
 import type {
   ApplyRequest,
@@ -22,6 +22,7 @@ import type {
 } from "./deps.ts";
 import { ContextWatch } from "./contextwatch.ts";
 import { Fleet } from "./fleet.ts";
+import type { Term } from "./forwards/lifetime.ts";
 import type { Pinned } from "./pin.ts";
 
 /** What a supervisor knows of itself; the rest of its report comes with the first `apply`. */
@@ -39,7 +40,6 @@ export class Supervisor implements ServedControl {
   #config: StatusReport["config"] = { path: null, sha256: "" };
   #turn: Promise<unknown> = Promise.resolve();
   #applying = 0;
-  #again: ReadAgain | undefined;
   readonly #claims = new Claims((client) => void this.release({ names: null }, client));
   #ownersTold = "[]";
   readonly #contexts: ContextWatch;
@@ -174,7 +174,8 @@ export class Supervisor implements ServedControl {
   async #apply(request: ApplyRequest, client: Client | undefined): Promise<ApplyResult> {
     this.#refuseIfEnding(); // what would be started anew still has connections that may go on
     const { running } = this.#fleet;
-    const wanted = client === undefined ? request : withTtlsOf(running, request);
+    const wanted = withLeastTtls(running, client === undefined ? request : withTtlsOf(running, request));
+    const terms = request.occasion === "reread" ? this.#fleet.terms : NO_TERMS;
     const { changes, chosen, pinned, unheeded } = planApply(wanted, running, this.#deps.cluster);
 
     // Nothing can fail from here on but single forwards, and they tell so in their status.
@@ -186,32 +187,30 @@ export class Supervisor implements ServedControl {
       this.#deps.autoPorts.reserve(request.forwards);
       await this.#login([...pinned.values()]);
       this.#refuseIfEnding();
-      for (const change of changes) this.#make(change, pinned);
+      for (const change of changes) this.#make(change, pinned, terms.get(change.name));
     } finally {
       held?.[Symbol.dispose]();
     }
     const heeded = chosen.map(({ name }) => name).filter((name) => !unheeded.includes(name));
     this.#fleet.applied(request.forwards.filter(({ name }) => heeded.includes(name)));
     this.#own(chosen, client);
-    this.#again = request.again ?? this.#again;
+    this.#claims.haveRead(client, request.again);
     if (request.names === null) this.#claims.wantAll(client);
     const matches =
-      (request.names === null && unheeded.length === 0) || this.#fleet.matches(request.forwards);
+      (request.names === null && request.orphans !== "keep" && unheeded.length === 0) ||
+      this.#fleet.matches(request.forwards);
     this.#config = matches ? request.config : { ...request.config, sha256: "" };
     this.#fleet.sort(request.forwards);
     const kept = namesOf(changes.filter(({ action }) => action === "keep" || action === "update"));
-    this.#fleet.renew(kept);
+    this.#fleet.renew(kept, terms);
     this.#fleet.retry(kept);
     this.#contexts.begin();
     return { changes: changes.map(({ name, action }) => ({ name, action })) };
   }
 
-  /** How the files of what the project keeps are read again; undefined where it keeps nothing. */
+  /** As {@link Claims.again}. */
   get again(): ReadAgain | undefined {
-    const { kept } = this.#claims;
-    if (this.#again === undefined || kept.length === 0) return undefined;
-    const { args, cwd } = this.#again;
-    return { cwd, args: this.#claims.isWhole ? args : [...args, ...kept] };
+    return this.#claims.again;
   }
 
   #own(specs: readonly ForwardSpec[], client: Client | undefined): void {
@@ -242,12 +241,12 @@ export class Supervisor implements ServedControl {
     throw new KfwdError("NOT_RUNNING", "the supervisor is being stopped");
   }
 
-  #make(change: Change, pinned: ReadonlyMap<string, Pinned>): void {
+  #make(change: Change, pinned: ReadonlyMap<string, Pinned>, term: Term | undefined): void {
     switch (change.action) {
       case "start":
       case "replace": {
         const place = pinned.get(change.name)?.place;
-        if (place) this.#fleet.start(change.spec, place);
+        if (place) this.#fleet.start(change.spec, place, term);
         return;
       }
       case "update":
@@ -325,6 +324,8 @@ export class Supervisor implements ServedControl {
     return mine;
   }
 }
+
+const NO_TERMS: ReadonlyMap<string, Term> = new Map();
 
 /** Whether a relay may be let go of and asked for again. */
 function needsRelayAgain(change: Change): boolean {

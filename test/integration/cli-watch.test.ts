@@ -144,6 +144,23 @@ describe("files that change while the project runs", () => {
     expect(entries.map(({ name, targetText }) => [name, targetText])).toEqual([["api", "svc/app:7001"]]);
   });
 
+  test("SIGHUP: --keep-orphans and --no-recreate go on to hold, and no --ttl begins anew", async () => {
+    await using project = await projectOf(world, namespace, { api: API, db: API, web: API });
+    await project.ok("up", "--wait", "--keep-orphans", "--no-recreate", "--ttl", "1h");
+    await project.ok("stop", "web");
+    await project.write(fileOf(namespace, { api: { ...API, port: 7001 }, web: API, more: API }));
+    process.kill(project.supervisorPid, "SIGHUP");
+    const logs = project.start(["logs", "-f"]);
+    await logs.says(/(?<!not )read again/);
+    const { entries } = await project.status();
+    const seen = new Map(entries.map((entry) => [entry.name, entry]));
+    expect([...seen.keys()].sort()).toEqual(["api", "db", "more", "web"]);
+    expect(seen.get("api")?.targetText).toBe("svc/app:7000");
+    expect(seen.get("web")?.state).toBe("stopped");
+    const end = (name: string): number => Date.parse(seen.get(name)?.endsAt ?? "");
+    expect(end("more")).toBeGreaterThan(end("api"));
+  });
+
   test("SIGHUP: the file that was found above is read again, whatever has come to lie nearer", async () => {
     await using project = await projectOf(world, namespace, { api: API });
     const below = join(project.folder, "below");

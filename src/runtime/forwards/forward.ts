@@ -12,7 +12,7 @@ import type { Connection, Deps, Listener, Place } from "../deps.ts";
 import { followTarget } from "./following.ts";
 import { Gate } from "./gate.ts";
 import { Journal } from "../journal.ts";
-import { Lifetime } from "./lifetime.ts";
+import { Lifetime, type Term } from "./lifetime.ts";
 import { policyFor, routeOf, type Route, type Way } from "./route.ts";
 import { HOLD_MAX, HOLD_MS, serve } from "./serve.ts";
 import { Tally } from "./tally.ts";
@@ -106,17 +106,22 @@ export class Forward {
     return describeForward(this.#spec, this.#state, facts, clock.now(), clock.wall());
   }
 
-  /** Takes the first step; events follow. Called once. */
-  start(): void {
-    this.#lifetime.begin(this.#spec.ttlMs);
+  /** The time of its `ttl`; undefined while there is no limit. */
+  get term(): Term | undefined {
+    return this.#lifetime.term;
+  }
+
+  /** Takes the first step; events follow. Called once. Of a `term` it has what is left. */
+  start(term?: Term): void {
+    this.#lifetime.begin(this.#spec.ttlMs, term);
     this.#take(begin());
   }
 
-  /** Its `ttl` begins anew. */
-  renew(): void {
+  /** Its `ttl` begins anew, or goes on from where that of `term` did. */
+  renew(term?: Term): void {
     if (this.#state.kind === "stopping" || this.#state.kind === "stopped") return;
     const before = this.#lifetime.endsAtMs;
-    this.#lifetime.begin(this.#spec.ttlMs);
+    this.#lifetime.begin(this.#spec.ttlMs, term);
     if (before !== this.#lifetime.endsAtMs) this.#tell(this.status);
   }
 

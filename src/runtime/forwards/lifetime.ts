@@ -4,6 +4,13 @@ import type { Clock } from "../deps.ts";
 /** Timers stand still while the machine sleeps, so it is looked at least this often. */
 const LOOK_MS = 30_000;
 
+/** A `ttl`, and when it began by both clocks. */
+export interface Term {
+  readonly ttlMs: number;
+  readonly atMs: number;
+  readonly atWallMs: number;
+}
+
 /**
  * Counts by the monotonic clock, which nobody can set back, and by the wall clock, which goes on in a sleep: the one that
  * says less counts. Disposing ends it without a word.
@@ -11,7 +18,7 @@ const LOOK_MS = 30_000;
 export class Lifetime implements Disposable {
   readonly #clock: Clock;
   readonly #onOver: () => void;
-  #begun: { readonly ttlMs: number; readonly atMs: number; readonly atWallMs: number } | undefined;
+  #begun: Term | undefined;
   #timer: Disposable | undefined;
 
   constructor(clock: Clock, onOver: () => void) {
@@ -28,10 +35,15 @@ export class Lifetime implements Disposable {
     return this.#begun !== undefined && this.#leftMs(this.#begun) <= 0;
   }
 
-  /** All of it from now on. */
-  begin(ttlMs: number | undefined): void {
-    this.#begun =
-      ttlMs === undefined ? undefined : { ttlMs, atMs: this.#clock.now(), atWallMs: this.#clock.wall() };
+  /** Undefined while there is no limit. */
+  get term(): Term | undefined {
+    return this.#begun;
+  }
+
+  /** All of it from now on, or since `term` began. */
+  begin(ttlMs: number | undefined, term?: Term): void {
+    const { atMs, atWallMs } = term ?? { atMs: this.#clock.now(), atWallMs: this.#clock.wall() };
+    this.#begun = ttlMs === undefined ? undefined : { ttlMs, atMs, atWallMs };
     this.look();
   }
 
@@ -47,15 +59,7 @@ export class Lifetime implements Disposable {
     this.begin(undefined);
   }
 
-  #leftMs({
-    ttlMs,
-    atMs,
-    atWallMs,
-  }: {
-    readonly ttlMs: number;
-    readonly atMs: number;
-    readonly atWallMs: number;
-  }): number {
+  #leftMs({ ttlMs, atMs, atWallMs }: Term): number {
     return Math.max(0, ttlMs - Math.max(this.#clock.now() - atMs, this.#clock.wall() - atWallMs));
   }
 }

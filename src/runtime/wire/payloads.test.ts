@@ -156,7 +156,7 @@ describe("what a supervisor is asked", () => {
 
   test("is read as it was sent", () => {
     expect(applyRequest.parse(overJson(request))).toEqual(request);
-    const claim = { ...request, owner: "client", ownerPid: 7 } as const;
+    const claim = { ...request, owner: "client", ownerPid: 7, orphans: "keep", occasion: "reread" } as const;
     expect(applyRequest.parse(overJson(claim))).toEqual(claim);
     expect(releaseRequest.parse({ names: ["api"] })).toEqual({ names: ["api"] });
   });

@@ -172,6 +172,8 @@ export const applyRequest = agree<ApplyRequest>()(
     names: z.nullable(z.array(z.string())),
     allowContexts: z.exactOptional(z.array(z.string())),
     recreate: z.exactOptional(z.enum(["all", "none"])),
+    orphans: z.exactOptional(z.literal("keep")),
+    occasion: z.exactOptional(z.literal("reread")),
     owner: z.exactOptional(z.enum(["project", "client"])),
     ownerPid: z.exactOptional(z.int()),
     again: z.exactOptional(z.object({ args: z.array(z.string()), cwd: z.string() })),
