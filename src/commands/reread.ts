@@ -63,6 +63,7 @@ export class Rereader implements Disposable {
     await this.#changed();
   }
 
+  /** What is being read comes to nothing, unless the supervisor has been told of it already. */
   stop(): void {
     this.#watch?.[Symbol.dispose]();
     this.#watch = undefined;
@@ -79,7 +80,10 @@ export class Rereader implements Disposable {
     }
     do {
       this.#stage = "reading";
-      await this.#readAgain().catch((thrown: unknown) => this.#refuse(thrown));
+      const watch = this.#watch;
+      await this.#readAgain(watch).catch((thrown: unknown) => {
+        if (this.#watch === watch) this.#refuse(thrown);
+      });
     } while (this.#hasMore());
     this.#stage = "idle";
   }
@@ -88,13 +92,17 @@ export class Rereader implements Disposable {
     return this.#stage === "reading, and again" && this.isOn;
   }
 
-  async #readAgain(): Promise<void> {
+  /** `watch`: where it is another meanwhile, this reading has been switched off. */
+  async #readAgain(watch: FileWatch | undefined): Promise<void> {
     const { world, out, names, first, session, reporter } = this.#deps;
     const { mark } = await this.#read();
-    if (mark === this.#mark) return;
-    this.#mark = mark;
+    if (mark === this.#mark || this.#watch !== watch) return;
     const before = this.#chosen.only ? this.#chosen.names : [];
-    const wanted = await readWanted(world, this.#flags, names, out, before);
+    const reading = readWanted(world, this.#flags, names, out, before);
+    await Promise.allSettled([reading]);
+    if (this.#watch !== watch) return;
+    this.#mark = mark; // wrong files, too, are told of once
+    const wanted = await reading;
     if (wanted === undefined) return out.note(UNCHANGED);
     const { plan, chosen } = wanted;
     refuseMove(first.plan, plan);

@@ -11,6 +11,7 @@ import type { Output } from "./output.ts";
 import type { Chosen } from "./plan.ts";
 import { countText, stoppedText } from "./render/forward.ts";
 import type { Reporter } from "./reporter.ts";
+import type { Rereader } from "./reread.ts";
 import type { Interrupt, World } from "./world.ts";
 
 /** A second Ctrl-C this soon after the first is the same one, delivered twice by a wrapper. */
@@ -28,6 +29,8 @@ export interface Started {
   readonly interrupts: Interrupts;
   /** What the keys of the terminal act on besides; undefined where nobody listens to them. */
   readonly keys: Pick<KeyDeps, "specs" | "rereader"> | undefined;
+  /** Is stopped as soon as we are to end or leave. Absent where no files are read. */
+  readonly rereader?: Rereader;
 }
 
 /** Resolves with the exit status. @throws as {@link leave}. */
@@ -48,6 +51,7 @@ export async function stay(world: World, out: Output, session: Session, started:
     }, over.signal);
     const first = await Promise.race([interrupts.next(), session.ended, detached]);
     over.abort();
+    started.rereader?.stop();
     view?.[Symbol.dispose](); // Ctrl-C is a signal again
     if (typeof first === "object") return leave(reporter, first, started.exit);
     const goesOn = session.kind === "joined" || session.kind === "started";

@@ -82,7 +82,7 @@ export async function up(world: World, wanted: readonly string[], flags: UpFlags
     rereader = reading;
     if (flags.watch) void rereader.start();
     const keys = withKeys ? { specs: () => reading.specs, rereader } : undefined;
-    const started = { board, reporter, chosen, drainMs, exit: outcome.exit, interrupts, keys };
+    const started = { board, reporter, chosen, drainMs, exit: outcome.exit, interrupts, keys, rereader };
     const staying = stay(world, out, failFast?.calm(session) ?? session, started);
     return await (failFast === undefined ? staying : failFast.endOr(staying));
   } catch (thrown) {
