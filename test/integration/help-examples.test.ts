@@ -6,6 +6,7 @@ import { freePort } from "../rig/freeport.ts";
 import { commandNames, examplesOf } from "../rig/helptext.ts";
 import { Project, type Ended, type Running } from "../rig/project.ts";
 import { isThere, pathWithKfwd } from "../rig/shell.ts";
+import { untilItListens } from "../rig/signals.ts";
 
 const EXAMPLES = commandNames().flatMap((name) => examplesOf(name));
 
@@ -143,7 +144,12 @@ async function finished(running: Running, line: string, command: string): Promis
   if (until !== undefined && until !== null) await running.says(until);
   if (until === null) await atWork(command);
   if (endedBy === "kfwd down") await project.ok("down");
-  if (endedBy === "SIGINT") for (const pid of await pidsOf(command)) process.kill(pid, "SIGINT");
+  if (endedBy === "SIGINT") {
+    for (const pid of await pidsOf(command)) {
+      await untilItListens({ child: { pid } });
+      process.kill(pid, "SIGINT");
+    }
+  }
   const timer = setTimeout(() => running.kill("SIGKILL"), 40_000);
   const ended = await running.ended;
   clearTimeout(timer);
