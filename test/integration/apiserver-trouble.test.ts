@@ -1,4 +1,4 @@
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { makeCertificates } from "../../src/sandbox/certificates.ts";
 import { dial, expectEcho, httpGet, within } from "../rig/client.ts";
@@ -14,6 +14,9 @@ const BUSY_MS = 3_000;
 
 /** Of an outage, long enough for every wait between two tries to have grown. */
 const OUTAGE_MS = 6_000;
+
+/** How often it is looked whether nothing is asked. */
+const TRIES_MAX = 4;
 
 const APPS = ["a", "b", "c", "d"];
 const FORWARDS = 20;
@@ -155,12 +158,25 @@ describe("twenty forwards and their API server", () => {
   });
 
   test("at rest: nothing is asked within ten seconds", async () => {
-    await world.sandbox.until(() => world.sandbox.open.watches === 4);
-    world.sandbox.requests.clear();
-    await elapse(10_000);
-    // A machine that was paused meanwhile has reasons to ask, and the log has them.
-    const asked = world.sandbox.requests.all;
-    const log = asked.length === 0 ? "" : (await project.run("logs", "--since", "30s")).stdout;
-    expect(asked, log).toEqual([]);
+    for (let tries = 1; ; tries++) {
+      await allReady(RETURN_MS + BUSY_MS);
+      await world.sandbox.until(() => world.sandbox.open.watches === 4);
+      world.sandbox.requests.clear();
+      await elapse(10_000);
+      const asked = world.sandbox.requests.all;
+      // Tests beside this one change the machine's networks, and a machine may be paused: reasons to ask.
+      if (asked.length > 0 && (await rousedAgoMs()) < 20_000 && tries < TRIES_MAX) continue;
+      expect(asked, (await project.run("logs", "--since", "30s")).stdout).toEqual([]);
+      return;
+    }
   });
+
+  /** How long ago the supervisor met another network, or a sleep. */
+  async function rousedAgoMs(): Promise<number> {
+    const { supervisor } = await project.status();
+    const lines = (await readFile(supervisor.log, "utf8")).split("\n");
+    const last = lines.findLast((line) => /"event":"(?:network changed|woke)"/.test(line));
+    const { time } = JSON.parse(last ?? '{"time":0}') as { time: string | number };
+    return Date.now() - new Date(time).getTime();
+  }
 });
